@@ -1,0 +1,154 @@
+//! Loop nests, one file per way in which memory is walked, generic over element, reducer and
+//! lanes. Everything here is inlined into the one function that `dispatch` enters, or it would
+//! lose the instruction set.
+//!
+//! | file | lanes lie over | serves |
+//! |---|---|---|
+//! | `channels` | channels | windows where channels are adjacent in memory (NHWC) |
+//! | `columns` | output columns | windows on every other layout (NCHW, odd strides) |
+//! | `rows` | the width of a row | many rows into one: tokens, global pooling of NHWC |
+//! | `plane` | a contiguous run | a whole run into one number: global pooling of NCHW, norms |
+
+mod channels;
+mod columns;
+pub(crate) mod plane;
+pub(crate) mod rows;
+
+use crate::dispatch::Kernel;
+use crate::element::Element;
+use crate::lanes::{Lanes, Register};
+use crate::reduce::Reduce;
+use crate::view::Layout;
+use crate::window::{Axis, Divisor, Taps};
+
+/// A windowed operation whose geometry has been proved: the axes belong to both layouts, and
+/// the layouts to the slices.
+pub(crate) struct Windows<'i, 'o, T, R> {
+    pub(crate) input: &'i [T],
+    pub(crate) from: Layout<3>,
+    pub(crate) output: &'o mut [T],
+    pub(crate) to: Layout<3>,
+    pub(crate) axes: [Axis; 3],
+    pub(crate) divisor: Divisor,
+    /// Written where a window has no real tap.
+    pub(crate) fill: T,
+    pub(crate) reduce: R,
+}
+
+impl<T: Element, R: Reduce<T>> Kernel<T> for Windows<'_, '_, T, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        if self.from.strides.channel == 1 && self.from.strides.spatial[2] != 1 {
+            channels::run(lanes, self);
+        } else {
+            columns::run(lanes, self);
+        }
+    }
+}
+
+impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
+    #[inline(always)]
+    fn divisor(&self, taps: [Taps; 3]) -> T::Divisor {
+        T::divisor(if R::DIVIDES { self.divisor.count(&self.axes, taps) } else { 1 })
+    }
+}
+
+/// Where partial results come from, at a position, and how they merge.
+trait Source {
+    type Acc: Copy;
+    fn lift(&self, at: usize) -> Self::Acc;
+    fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+}
+
+/// Merges taps along depth and rows: one column of a window. There is at least one tap.
+#[inline(always)]
+fn column<S: Source>(source: &S, at: usize, [depth, rows]: [usize; 2], [depth_step, row_step]: [usize; 2]) -> S::Acc {
+    let mut acc = source.lift(at);
+    for y in 1..rows {
+        acc = source.merge(acc, source.lift(at + y * row_step));
+    }
+    for d in 1..depth {
+        for y in 0..rows {
+            acc = source.merge(acc, source.lift(at + d * depth_step + y * row_step));
+        }
+    }
+    acc
+}
+
+/// Merges all taps of a window in the one order: columns from left to right.
+#[inline(always)]
+fn window<S: Source>(source: &S, at: usize, [d, y, x]: [usize; 3], [ds, ys, xs]: [usize; 3]) -> S::Acc {
+    let mut acc = column(source, at, [d, y], [ds, ys]);
+    for tap in 1..x {
+        acc = source.merge(acc, column(source, at + tap * xs, [d, y], [ds, ys]));
+    }
+    acc
+}
+
+/// `V` vectors of adjacent elements.
+struct Adjacent<'a, T: Element, L: Lanes<T>, R, const V: usize> {
+    lanes: L,
+    reduce: R,
+    reader: crate::view::Reader<'a, T, [crate::lanes::Array<T, L>; V]>,
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize> Source for Adjacent<'_, T, L, R, V> {
+    type Acc = [R::Acc<L>; V];
+
+    #[inline(always)]
+    fn lift(&self, at: usize) -> Self::Acc {
+        let arrays = self.reader.at(at);
+        core::array::from_fn(
+            #[inline(always)]
+            |v| self.reduce.lift(self.lanes, L::V::load(self.lanes, &arrays[v])),
+        )
+    }
+
+    #[inline(always)]
+    fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        core::array::from_fn(
+            #[inline(always)]
+            |v| self.reduce.merge(self.lanes, a[v], b[v]),
+        )
+    }
+}
+
+/// One vector of `n` elements that lie `step` apart; lanes from `n` on hold nothing of use.
+struct Apart<'a, T, L, R> {
+    lanes: L,
+    reduce: R,
+    data: &'a [T],
+    step: usize,
+    n: usize,
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T>> Source for Apart<'_, T, L, R> {
+    type Acc = R::Acc<L>;
+
+    #[inline(always)]
+    fn lift(&self, at: usize) -> Self::Acc {
+        let array = crate::view::gather(self.data, at, self.step, self.n);
+        self.reduce.lift(self.lanes, L::V::load(self.lanes, &array))
+    }
+
+    #[inline(always)]
+    fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        self.reduce.merge(self.lanes, a, b)
+    }
+}
+
+/// An array without a value, to store into.
+#[inline(always)]
+fn zeroed<A: bytemuck::Zeroable>() -> A {
+    A::zeroed()
+}
+
+/// Writes the first `n` lanes of a vector to places that lie `step` apart.
+#[inline(always)]
+fn store_apart<T: Element, L: Lanes<T>>(lanes: L, v: L::V, output: &mut [T], at: usize, step: usize, n: usize) {
+    let mut array: crate::lanes::Array<T, L> = zeroed();
+    v.store(lanes, &mut array);
+    crate::view::scatter(output, at, step, n, &array);
+}

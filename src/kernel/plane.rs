@@ -1,0 +1,210 @@
+//! A whole run of elements into one number: global pooling where columns are adjacent (NCHW),
+//! and norms of vectors.
+//!
+//! Element `i` of the run enters virtual lane `i % 16`; lanes then merge as a tree, `j` with
+//! `j + 8`, then `+ 4`, `+ 2`, `+ 1`. That order belongs to the result, so it is the same for
+//! vectors of every width, and for runs with gaps, which are walked element by element.
+
+use super::rows::{self, Plain};
+use super::{store_apart, zeroed};
+use crate::dispatch::Kernel;
+use crate::element::Element;
+use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
+use crate::reduce::Reduce;
+use crate::view::{Layout, Reader, Strides};
+
+/// Vectors of channels that are pooled per walk over the pixels.
+const CHANNELS: usize = 32;
+/// Runs folded side by side: independent chains, so that none waits for itself.
+const SIDE_BY_SIDE: usize = 4;
+
+/// The partial results of the virtual lanes.
+type Virtual<C> = [C; VIRTUAL_LANES];
+
+/// Folds `P` adjacent runs of `n` elements, which start `step` apart.
+#[inline(always)]
+fn adjacent<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize, const P: usize>(
+    lanes: L,
+    reduce: R,
+    data: &[T],
+    starts: [usize; P],
+    n: usize,
+) -> [R::Cell; P] {
+    let mut acc = [[R::Acc::<L>::splat(lanes, R::EMPTY); V]; P];
+    let whole = n - n % VIRTUAL_LANES;
+    if let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) {
+        for i in (0..whole).step_by(VIRTUAL_LANES) {
+            for (acc, start) in acc.iter_mut().zip(starts) {
+                for (acc, array) in acc.iter_mut().zip(reader.at(start + i)) {
+                    let next = reduce.lift(lanes, L::V::load(lanes, array));
+                    *acc = reduce.merge(lanes, *acc, next);
+                }
+            }
+        }
+    }
+    let mut results = [R::EMPTY; P];
+    for (result, (acc, start)) in results.iter_mut().zip(acc.into_iter().zip(starts)) {
+        let mut virtual_lanes: Virtual<R::Cell> = zeroed();
+        for (cells, acc) in virtual_lanes.chunks_exact_mut(L::N).zip(acc) {
+            let mut array = zeroed();
+            acc.store(lanes, &mut array);
+            for (to, from) in cells.iter_mut().zip(array.as_ref()) {
+                *to = *from;
+            }
+        }
+        let tail = data.get(start + whole..start + n).unwrap_or(&[]);
+        *result = tree::<T, R>(reduce, virtual_lanes, tail.iter().copied());
+    }
+    results
+}
+
+/// Folds `P` adjacent runs of `n` elements, which start at `starts`.
+#[inline(always)]
+pub(crate) fn runs<T: Element, L: Lanes<T>, R: Reduce<T>, const P: usize>(
+    lanes: L,
+    reduce: R,
+    data: &[T],
+    starts: [usize; P],
+    n: usize,
+) -> [R::Cell; P] {
+    match VIRTUAL_LANES / L::N {
+        1 => adjacent::<T, L, R, 1, P>(lanes, reduce, data, starts, n),
+        2 => adjacent::<T, L, R, 2, P>(lanes, reduce, data, starts, n),
+        4 => adjacent::<T, L, R, 4, P>(lanes, reduce, data, starts, n),
+        _ => adjacent::<T, L, R, 16, P>(lanes, reduce, data, starts, n),
+    }
+}
+
+/// Lets the last elements of a run, fewer than the virtual lanes, enter; then merges the lanes.
+#[inline(always)]
+fn tree<T: Element, R: Reduce<T>>(reduce: R, mut lanes: Virtual<R::Cell>, tail: impl Iterator<Item = T>) -> R::Cell {
+    for (lane, x) in lanes.iter_mut().zip(tail) {
+        *lane = merge_one::<T, R>(reduce, *lane, lift_one(reduce, x));
+    }
+    let mut half = VIRTUAL_LANES / 2;
+    while half > 0 {
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low = merge_one::<T, R>(reduce, *low, *high);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+#[inline(always)]
+fn lift_one<T: Element, R: Reduce<T>>(reduce: R, x: T) -> R::Cell {
+    let one = T::one();
+    cell_of::<T, R>(reduce.lift(one, <T::One as Lanes<T>>::V::splat(one, x)))
+}
+
+#[inline(always)]
+fn merge_one<T: Element, R: Reduce<T>>(reduce: R, a: R::Cell, b: R::Cell) -> R::Cell {
+    let one = T::one();
+    cell_of::<T, R>(reduce.merge(one, R::Acc::<T::One>::splat(one, a), R::Acc::<T::One>::splat(one, b)))
+}
+
+#[inline(always)]
+fn cell_of<T: Element, R: Reduce<T>>(acc: R::Acc<T::One>) -> R::Cell {
+    let mut array = zeroed();
+    acc.store(T::one(), &mut array);
+    array.as_ref().first().copied().unwrap_or(R::EMPTY)
+}
+
+/// Every image and channel into one number.
+pub(crate) struct Global<'i, 'o, T, R> {
+    pub(crate) input: &'i [T],
+    pub(crate) from: Layout<3>,
+    pub(crate) output: &'o mut [T],
+    pub(crate) to: Layout<3>,
+    pub(crate) reduce: R,
+}
+
+impl<T: Element, R: Reduce<T>> Kernel<T> for Global<'_, '_, T, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(mut self, lanes: L) {
+        let [depth, rows, cols] = self.from.shape.spatial;
+        let [depth_step, row_step, col_step] = self.from.strides.spatial;
+        let by = T::divisor((depth * rows * cols) as isize);
+        let flat = (rows == 1 || row_step == cols) && (depth == 1 || depth_step == rows * cols);
+        for n in 0..self.from.shape.batch {
+            if col_step != 1 {
+                self.pixel_by_pixel(lanes, n, by);
+            } else if flat {
+                self.planes(lanes, n, depth * rows * cols, by);
+            } else {
+                self.planes_with_gaps(n, by);
+            }
+        }
+    }
+}
+
+impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
+    #[inline(always)]
+    fn put(&mut self, n: usize, c: usize, cell: R::Cell, by: T::Divisor) {
+        let one = T::one();
+        let v = self.reduce.finish(one, R::Acc::<T::One>::splat(one, cell), by);
+        store_apart(one, v, self.output, self.to.at(n, c, [0; 3]), 1, 1);
+    }
+
+    /// Lanes along the plane.
+    #[inline(always)]
+    fn planes<L: Lanes<T>>(&mut self, lanes: L, n: usize, len: usize, by: T::Divisor) {
+        let channels = self.from.shape.channels;
+        let mut c = 0;
+        while c + SIDE_BY_SIDE <= channels {
+            let starts: [usize; SIDE_BY_SIDE] = core::array::from_fn(|p| self.from.at(n, c + p, [0; 3]));
+            for (p, cell) in runs(lanes, self.reduce, self.input, starts, len).into_iter().enumerate() {
+                self.put(n, c + p, cell, by);
+            }
+            c += SIDE_BY_SIDE;
+        }
+        while c < channels {
+            let [cell] = runs(lanes, self.reduce, self.input, [self.from.at(n, c, [0; 3])], len);
+            self.put(n, c, cell, by);
+            c += 1;
+        }
+    }
+
+    /// The same order, element by element.
+    #[inline(always)]
+    fn planes_with_gaps(&mut self, n: usize, by: T::Divisor) {
+        for c in 0..self.from.shape.channels {
+            let mut virtual_lanes: Virtual<R::Cell> = [R::EMPTY; VIRTUAL_LANES];
+            for (i, at) in pixels(self.from, n, c).enumerate() {
+                if let (Some(lane), Some(x)) = (virtual_lanes.get_mut(i % VIRTUAL_LANES), self.input.get(at)) {
+                    *lane = merge_one::<T, R>(self.reduce, *lane, lift_one(self.reduce, *x));
+                }
+            }
+            let cell = tree::<T, R>(self.reduce, virtual_lanes, core::iter::empty());
+            self.put(n, c, cell, by);
+        }
+    }
+
+    /// Lanes over channels, pixels in their order.
+    #[inline(always)]
+    fn pixel_by_pixel<L: Lanes<T>>(&mut self, lanes: L, n: usize, by: T::Divisor) {
+        let mut tile: [<R::Acc<L> as Register<L>>::Array; CHANNELS] = zeroed();
+        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut tile);
+        let Strides { channel: step, .. } = self.from.strides;
+        let mut c = 0;
+        while c < self.from.shape.channels {
+            let width = cells.len().min(self.from.shape.channels - c);
+            let Some(cells) = cells.get_mut(..width) else { return };
+            let rows = pixels(self.from, n, c).map(|at| (at, ()));
+            rows::fold(lanes, Plain(self.reduce), self.input, step, rows, cells);
+            let (to, step) = (self.to.at(n, c, [0; 3]), self.to.strides.channel);
+            rows::finish(lanes, self.reduce, cells, by, self.output, to, step);
+            c += width;
+        }
+    }
+}
+
+/// The cells of a channel, in row-major order.
+#[inline(always)]
+fn pixels(layout: Layout<3>, n: usize, c: usize) -> impl Iterator<Item = usize> {
+    let [depth, rows, cols] = layout.shape.spatial;
+    (0..depth).flat_map(move |z| (0..rows).flat_map(move |y| (0..cols).map(move |x| layout.at(n, c, [z, y, x]))))
+}

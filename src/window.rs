@@ -1,0 +1,349 @@
+//! Windows as pure numbers: which input cells each output cell reads, decided here once for
+//! every operation, element type, layout and instruction set.
+//!
+//! Along one axis of `n` input cells, with kernel `k`, stride `s`, dilation `d` and padding `a`
+//! before and `b` after, output `o` has its taps `t = 0 .. k` at input positions
+//! `o * s - a + t * d`. A tap is *real* where that is inside `0 .. n`; else it is padding, or
+//! past the padding too (possible with the ceil rules). An image window has a real tap where
+//! every axis has one.
+
+use crate::error::{AxisName, Parameter, PoolError};
+
+/// How many windows an axis gets. With `span = d * (k - 1) + 1` and `room = n + a + b - span`:
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SizeRule {
+    /// `floor(room / s) + 1`. The default of every framework.
+    #[default]
+    Floor,
+    /// `ceil(room / s) + 1`, less one if the last window would start in the padding after the
+    /// input. PyTorch's and ONNX's `ceil_mode`.
+    Ceil,
+    /// `ceil(room / s) + 1`, whatever the last window covers. ncnn, OpenVINO `ceil`.
+    CeilUnclipped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Padding<const D: usize> {
+    Explicit([[usize; 2]; D]),
+    SameUpper,
+    SameLower,
+}
+
+/// The shape of a pooling window on `D` axes, outermost first, and how it moves.
+///
+/// ```
+/// use lanepool::Window;
+/// // ResNet's first pooling layer: 112 cells become 56.
+/// const STEM: Window<2> = Window::new([3, 3]).stride([2, 2]).padding([1, 1]);
+/// assert_eq!(STEM.output_size([112, 112]), Ok([56, 56]));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window<const D: usize> {
+    kernel: [usize; D],
+    stride: [usize; D],
+    dilation: [usize; D],
+    padding: Padding<D>,
+    size: SizeRule,
+}
+
+impl<const D: usize> Window<D> {
+    /// A window of `kernel` taps, which moves by its own extent (PyTorch's default stride), on
+    /// an input without padding, dense, with floor sizes (TensorFlow's and ONNX's `VALID`).
+    pub const fn new(kernel: [usize; D]) -> Self {
+        Self {
+            kernel,
+            stride: kernel,
+            dilation: [1; D],
+            padding: Padding::Explicit([[0; 2]; D]),
+            size: SizeRule::Floor,
+        }
+    }
+
+    /// As many windows as `ceil(n / stride)`, with the least padding that this needs; an odd
+    /// cell of padding goes after the input. TensorFlow, TFLite and ONNX `SAME_UPPER`.
+    pub const fn same_upper(kernel: [usize; D], stride: [usize; D]) -> Self {
+        Self { stride, padding: Padding::SameUpper, ..Self::new(kernel) }
+    }
+
+    /// As [`Window::same_upper`], with the odd cell before the input. ONNX `SAME_LOWER`.
+    pub const fn same_lower(kernel: [usize; D], stride: [usize; D]) -> Self {
+        Self { stride, padding: Padding::SameLower, ..Self::new(kernel) }
+    }
+
+    /// Input cells from one window to the next.
+    pub const fn stride(mut self, stride: [usize; D]) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// Input cells from one tap to the next; 1 is dense.
+    pub const fn dilation(mut self, dilation: [usize; D]) -> Self {
+        self.dilation = dilation;
+        self
+    }
+
+    /// The same padding before and after each axis. Replaces a SAME rule.
+    pub const fn padding(self, padding: [usize; D]) -> Self {
+        let mut each = [[0; 2]; D];
+        let mut i = 0;
+        while i < D {
+            each[i] = [padding[i]; 2];
+            i += 1;
+        }
+        self.padding_each(each)
+    }
+
+    /// Padding `[before, after]` each axis. Replaces a SAME rule.
+    pub const fn padding_each(mut self, padding: [[usize; 2]; D]) -> Self {
+        self.padding = Padding::Explicit(padding);
+        self
+    }
+
+    /// Sizes by [`SizeRule::Ceil`]. Changes nothing under a SAME rule.
+    pub const fn ceil(self) -> Self {
+        self.size_rule(SizeRule::Ceil)
+    }
+
+    /// Sizes by [`SizeRule::CeilUnclipped`]. Changes nothing under a SAME rule.
+    pub const fn ceil_unclipped(self) -> Self {
+        self.size_rule(SizeRule::CeilUnclipped)
+    }
+
+    /// Sizes by the given rule. Changes nothing under a SAME rule.
+    pub const fn size_rule(mut self, size: SizeRule) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// The number of windows on each axis of an input of the given size.
+    ///
+    /// # Errors
+    /// [`PoolError::Zero`], [`PoolError::EmptyInput`], [`PoolError::KernelTooLarge`] or
+    /// [`PoolError::Overflow`], with the axis.
+    ///
+    /// Definition: PyTorch `MaxPool2d`, ONNX `MaxPool` opset 22, TensorFlow `SAME`; with the
+    /// ceil rules the one window of an input shorter than the kernel by less than a stride.
+    pub const fn output_size(&self, input: [usize; D]) -> Result<[usize; D], PoolError> {
+        let mut size = [0; D];
+        let mut i = 0;
+        while i < D {
+            match self.axis(i, input[i]) {
+                Ok(axis) => size[i] = axis.output,
+                Err(error) => return Err(error),
+            }
+            i += 1;
+        }
+        Ok(size)
+    }
+
+    /// The first window, on the outermost axis that has one, without a tap inside the input.
+    /// Such windows come from padding as wide as the kernel, from dilation wider than the input,
+    /// and from [`SizeRule::CeilUnclipped`].
+    ///
+    /// # Errors
+    /// As [`Window::output_size`], and [`PoolError::EmptyWindow`] with the axis and position.
+    pub const fn check_windows(&self, input: [usize; D]) -> Result<(), PoolError> {
+        let mut i = 0;
+        while i < D {
+            let axis = match self.axis(i, input[i]) {
+                Ok(axis) => axis,
+                Err(error) => return Err(error),
+            };
+            if let Some(output) = axis.first_empty() {
+                return Err(PoolError::EmptyWindow { axis: AxisName::spatial::<D>(i), output });
+            }
+            i += 1;
+        }
+        Ok(())
+    }
+
+    /// The rules of axis `i` applied to its `n` input cells.
+    pub(crate) const fn axis(&self, i: usize, n: usize) -> Result<Axis, PoolError> {
+        let axis = AxisName::spatial::<D>(i);
+        let [kernel, stride, dilation] = [self.kernel[i], self.stride[i], self.dilation[i]];
+        let parameter = match [kernel, stride, dilation] {
+            [0, ..] => Some(Parameter::Kernel),
+            [_, 0, _] => Some(Parameter::Stride),
+            [_, _, 0] => Some(Parameter::Dilation),
+            _ => None,
+        };
+        if let Some(parameter) = parameter {
+            return Err(PoolError::Zero { parameter, axis });
+        }
+        if n == 0 {
+            return Err(PoolError::EmptyInput { axis });
+        }
+        match Axis::new(n, [kernel, stride, dilation], &self.padding, i, self.size) {
+            Some(Ok(axis)) => Ok(axis),
+            Some(Err([kernel, input])) => Err(PoolError::KernelTooLarge { axis, kernel, input }),
+            None => Err(PoolError::Overflow { axis }),
+        }
+    }
+}
+
+/// `?` for `Option` in a `const fn`.
+macro_rules! some {
+    ($option:expr) => {
+        match $option {
+            Some(value) => value,
+            None => return None,
+        }
+    };
+}
+
+/// One axis of a window on an input of known size. Every position that the methods compute
+/// is below a bound that was checked when this was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Axis {
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+    pub(crate) pad_start: usize,
+    /// Input and padding.
+    pub(crate) padded: usize,
+    /// Cells from the first to the last tap.
+    pub(crate) span: usize,
+}
+
+/// The taps of one window on one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taps {
+    /// Input position of the first real tap.
+    pub(crate) start: usize,
+    /// Real taps, one dilation apart.
+    pub(crate) real: usize,
+    /// Real taps and those in the padding.
+    pub(crate) padded: usize,
+}
+
+impl Axis {
+    /// The axis that is not there: one cell, one tap.
+    pub(crate) const UNIT: Self =
+        Self { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_start: 0, padded: 1, span: 1 };
+
+    /// `None` where a number overflows, `Err([span, padded input])` where the window does not fit.
+    const fn new<const D: usize>(
+        n: usize,
+        [kernel, stride, dilation]: [usize; 3],
+        padding: &Padding<D>,
+        i: usize,
+        size: SizeRule,
+    ) -> Option<Result<Self, [usize; 2]>> {
+        let span = some!(some!((kernel - 1).checked_mul(dilation)).checked_add(1));
+        let (pad_start, padded, output) = match *padding {
+            Padding::Explicit(padding) => {
+                let [before, after] = padding[i];
+                let padded = some!(some!(n.checked_add(before)).checked_add(after));
+                let steps = match (padded.checked_sub(span), size) {
+                    (Some(room), SizeRule::Floor) => room / stride,
+                    (Some(room), _) => room.div_ceil(stride),
+                    // Rounded up, a lack of less than one stride is none.
+                    (None, SizeRule::Ceil | SizeRule::CeilUnclipped) if span - padded < stride => 0,
+                    (None, _) => return Some(Err([span, padded])),
+                };
+                let clip =
+                    matches!(size, SizeRule::Ceil) && some!(steps.checked_mul(stride)) >= n + before && steps > 0;
+                (before, padded, if clip { steps } else { some!(steps.checked_add(1)) })
+            }
+            Padding::SameUpper | Padding::SameLower => {
+                let output = n.div_ceil(stride);
+                let reach = some!(some!((output - 1).checked_mul(stride)).checked_add(span));
+                let total = reach.saturating_sub(n);
+                let half = total / 2;
+                let before = if matches!(padding, Padding::SameUpper) { half } else { total - half };
+                (before, some!(n.checked_add(total)), output)
+            }
+        };
+        // The end of the last window bounds every position.
+        some!(some!((output - 1).checked_mul(stride)).checked_add(span));
+        Some(Ok(Self { input: n, output, kernel, stride, dilation, pad_start, padded, span }))
+    }
+
+    /// Taps below `bound`, a position that counts padding, in a window that starts at `start`.
+    const fn taps_below(&self, start: usize, bound: usize) -> usize {
+        let room = bound.saturating_sub(start);
+        if room >= self.span { self.kernel } else { room.div_ceil(self.dilation) }
+    }
+
+    /// The taps of window `o`.
+    #[inline]
+    pub(crate) const fn taps(&self, o: usize) -> Taps {
+        let start = o * self.stride;
+        let before = self.taps_below(start, self.pad_start);
+        let below_end = self.taps_below(start, self.pad_start + self.input);
+        Taps {
+            start: (start + before * self.dilation).saturating_sub(self.pad_start),
+            real: below_end - before,
+            padded: self.taps_below(start, self.padded),
+        }
+    }
+
+    /// The outputs whose taps are all real.
+    pub(crate) const fn interior(&self) -> core::ops::Range<usize> {
+        let start = self.pad_start.div_ceil(self.stride);
+        let end = match (self.pad_start + self.input).checked_sub(self.span) {
+            Some(last) => last / self.stride + 1,
+            None => 0,
+        };
+        let end = if end < self.output { end } else { self.output };
+        start..if end > start { end } else { start }
+    }
+
+    /// The first output without a real tap.
+    pub(crate) const fn first_empty(&self) -> Option<usize> {
+        let mut o = 0;
+        while o < self.output {
+            // Interior windows have taps; jump over them.
+            let interior = self.interior();
+            if interior.start <= o && o < interior.end {
+                o = interior.end;
+                continue;
+            }
+            if self.taps(o).real == 0 {
+                return Some(o);
+            }
+            o += 1;
+        }
+        None
+    }
+}
+
+/// What the sum of a window is divided by.
+///
+/// Frameworks differ in their default: ONNX, TFLite, CMSIS-NN and XNNPACK divide by the real
+/// taps, PyTorch by [`Divisor::InputAndPadding`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Divisor {
+    /// Taps inside the input (`count_include_pad = false`).
+    #[default]
+    RealTaps,
+    /// Taps inside the input and its padding, but not past it, where the ceil rules may reach.
+    /// PyTorch and ONNX with `count_include_pad = true`.
+    InputAndPadding,
+    /// Every tap, wherever it lies. oneDNN `avg_include_padding`, ncnn.
+    FullWindow,
+    /// A number of the caller's, which may be negative. PyTorch's `divisor_override`.
+    Fixed(core::num::NonZeroI32),
+    /// One: the plain sum.
+    Sum,
+}
+
+impl Divisor {
+    /// The number, for a window with these taps on its axes.
+    #[inline(always)]
+    pub(crate) fn count(self, axes: &[Axis; 3], taps: [Taps; 3]) -> isize {
+        let product = match self {
+            Self::RealTaps => taps.map(|taps| taps.real),
+            Self::InputAndPadding => taps.map(|taps| taps.padded),
+            Self::FullWindow => axes.map(|axis| axis.kernel),
+            Self::Fixed(n) => return n.get() as isize,
+            Self::Sum => return 1,
+        };
+        // The product of the kernels was checked before running.
+        (product[0] * product[1] * product[2]) as isize
+    }
+}
