@@ -264,8 +264,13 @@ impl Axis {
 
     /// Taps below `bound`, a position that counts padding, in a window that starts at `start`.
     const fn taps_below(&self, start: usize, bound: usize) -> usize {
-        let room = bound.saturating_sub(start);
-        if room >= self.span { self.kernel } else { room.div_ceil(self.dilation) }
+        // The interior never divides: on every pixel, that would cost more than pooling it.
+        match bound.saturating_sub(start) {
+            0 => 0,
+            room if room >= self.span => self.kernel,
+            room if self.dilation == 1 => room,
+            room => room.div_ceil(self.dilation),
+        }
     }
 
     /// The taps of window `o`.

@@ -2,11 +2,11 @@
 //! clipped once per pixel, and a tile of vectors stays in registers from the first tap to the
 //! one store.
 
-use super::{Adjacent, Apart, Windows, store_apart, window, zeroed};
+use super::{Adjacent, Apart, Windows, store_apart, window};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::Reduce;
-use crate::view::{Reader, scatter};
+use crate::view::{Reader, Writer, scatter};
 
 /// Vectors of channels per tile. Sixteen registers hold a column, the window, and a tap.
 const TILE: usize = 4;
@@ -108,17 +108,16 @@ fn block<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     let acc = window(source, p.from + c, p.taps, p.steps);
     let step = w.to.strides.channel;
     let to = p.to + c * step;
-    let mut arrays: [Array<T, L>; V] = zeroed();
-    for (array, acc) in arrays.iter_mut().zip(acc) {
-        w.reduce.finish(lanes, acc, by).store(lanes, array);
-    }
-    if step == 1
-        && let Some(mut writer) = crate::view::Writer::new(w.output)
-    {
-        *writer.at(to) = arrays;
-    } else {
-        for (v, array) in arrays.iter().enumerate() {
-            scatter(w.output, to + v * L::N * step, step, L::N, array);
+    let (reduce, output) = (w.reduce, &mut *w.output);
+    if step != 1 {
+        for (v, acc) in acc.into_iter().enumerate() {
+            let v_to = to + v * L::N * step;
+            store_apart(lanes, reduce.finish(lanes, acc, by), output, v_to, step, L::N);
+        }
+    } else if let Some(mut writer) = Writer::new(output) {
+        let arrays: &mut [Array<T, L>; V] = writer.at(to);
+        for (array, acc) in arrays.iter_mut().zip(acc) {
+            reduce.finish(lanes, acc, by).store(lanes, array);
         }
     }
 }

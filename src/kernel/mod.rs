@@ -6,11 +6,14 @@
 //! |---|---|---|
 //! | `channels` | channels | windows where channels are adjacent in memory (NHWC) |
 //! | `columns` | output columns | windows on every other layout (NCHW, odd strides) |
+//! | `pairs` | output columns | the same, for two columns two apart |
 //! | `rows` | the width of a row | many rows into one: tokens, global pooling of NHWC |
 //! | `plane` | a contiguous run | a whole run into one number: global pooling of NCHW, norms |
 
+mod by_row;
 mod channels;
 mod columns;
+mod pairs;
 pub(crate) mod plane;
 pub(crate) mod rows;
 
@@ -43,8 +46,20 @@ impl<T: Element, R: Reduce<T>> Kernel<T> for Windows<'_, '_, T, R> {
         if self.from.strides.channel == 1 && self.from.strides.spatial[2] != 1 {
             channels::run(lanes, self);
         } else {
-            columns::run(lanes, self);
+            columns_of_rows(lanes, self);
         }
+    }
+}
+
+/// Lanes over output columns, by the first way that suits the window.
+#[inline(always)]
+fn columns_of_rows<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Windows<'_, '_, T, R>) {
+    if let Some(mut pairs) = pairs::Pairs::new(lanes, &w) {
+        w.each_row(&mut pairs);
+    } else if let Some(mut columns) = columns::Columns::new(lanes, w.axes[2]) {
+        w.each_row(&mut columns);
+    } else {
+        w.each_row(&mut by_row::OneByOne);
     }
 }
 
@@ -64,22 +79,40 @@ trait Source {
 
 /// Merges taps along depth and rows: one column of a window. There is at least one tap.
 #[inline(always)]
-fn column<S: Source>(source: &S, at: usize, [depth, rows]: [usize; 2], [depth_step, row_step]: [usize; 2]) -> S::Acc {
+fn column<S: Source>(source: &S, at: usize, [d, y]: [usize; 2], [depth_step, row_step]: [usize; 2]) -> S::Acc {
     let mut acc = source.lift(at);
-    for y in 1..rows {
+    for y in 1..y {
         acc = source.merge(acc, source.lift(at + y * row_step));
     }
-    for d in 1..depth {
-        for y in 0..rows {
+    for d in 1..d {
+        for y in 0..y {
             acc = source.merge(acc, source.lift(at + d * depth_step + y * row_step));
         }
     }
     acc
 }
 
+/// Calls a method with the common numbers of taps as constants, so that no loop over taps is
+/// left of them.
+macro_rules! unrolled {
+    ($taps:expr, [$([$($n:literal),+]),+], $name:ident => $call:expr) => {
+        match $taps {
+            // Patterns, not `==`: compared as one vector, the numbers would wait for their store.
+            $([$($n),+] => { let $name = [$($n),+]; $call })+
+            $name => $call,
+        }
+    };
+}
+use unrolled;
+
 /// Merges all taps of a window in the one order: columns from left to right.
 #[inline(always)]
-fn window<S: Source>(source: &S, at: usize, [d, y, x]: [usize; 3], [ds, ys, xs]: [usize; 3]) -> S::Acc {
+fn window<S: Source>(source: &S, at: usize, taps: [usize; 3], steps: [usize; 3]) -> S::Acc {
+    unrolled!(taps, [[1, 2, 2], [1, 3, 3]], taps => loop_window(source, at, taps, steps))
+}
+
+#[inline(always)]
+fn loop_window<S: Source>(source: &S, at: usize, [d, y, x]: [usize; 3], [ds, ys, xs]: [usize; 3]) -> S::Acc {
     let mut acc = column(source, at, [d, y], [ds, ys]);
     for tap in 1..x {
         acc = source.merge(acc, column(source, at + tap * xs, [d, y], [ds, ys]));

@@ -36,8 +36,8 @@ impl Register<Portable> for [f32; 4] {
     }
 
     #[inline(always)]
-    fn unzip(_: Portable, [[a, b, c, d], [e, f, g, h]]: &[[f32; 4]; 2]) -> ([f32; 4], [f32; 4]) {
-        ([*a, *c, *e, *g], [*b, *d, *f, *h])
+    fn unzip(_: Portable, [a, b, c, d]: [f32; 4], [e, f, g, h]: [f32; 4]) -> ([f32; 4], [f32; 4]) {
+        ([a, c, e, g], [b, d, f, h])
     }
 
     #[inline(always)]

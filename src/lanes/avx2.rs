@@ -39,9 +39,9 @@ impl Register<Avx2> for __m256 {
     }
 
     #[inline(always)]
-    fn unzip(lanes: Avx2, [a, b]: &[[f32; 8]; 2]) -> (__m256, __m256) {
+    fn unzip(_: Avx2, a: __m256, b: __m256) -> (__m256, __m256) {
         // SAFETY: the token proves AVX2.
-        unsafe { unzip(Self::load(lanes, a), Self::load(lanes, b)) }
+        unsafe { unzip(a, b) }
     }
 
     #[inline(always)]
@@ -78,6 +78,12 @@ impl Lanes<f32> for Avx2 {
     const N: usize = 8;
     type V = __m256;
     type Sum = __m256;
+
+    #[inline(always)]
+    fn prefetch(self, from: &f32) {
+        // SAFETY: a hint, which never faults; every x86-64 processor has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>((from as *const f32).cast()) }
+    }
 
     #[inline(always)]
     fn maximum(self, a: __m256, b: __m256) -> __m256 {

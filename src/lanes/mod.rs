@@ -57,8 +57,8 @@ pub trait Register<L>: Copy {
     fn load(lanes: L, from: &Self::Array) -> Self;
     /// To memory.
     fn store(self, lanes: L, to: &mut Self::Array);
-    /// Twice as many from memory: those at even places, and those at odd places.
-    fn unzip(lanes: L, from: &[Self::Array; 2]) -> (Self, Self);
+    /// Of `a` followed by `b`, the values at even places, and those at odd places.
+    fn unzip(lanes: L, a: Self, b: Self) -> (Self, Self);
     /// The same value everywhere.
     fn splat(lanes: L, x: Self::Item) -> Self;
 }
@@ -75,6 +75,9 @@ pub trait Lanes<T: Element>: Copy {
     /// `N` sums of elements.
     type Sum: Register<Self, Item = T::Sum>;
 
+    /// A hint that `_from` will be read soon. Nothing where there is no such instruction.
+    #[inline(always)]
+    fn prefetch(self, _from: &T) {}
     /// The greater of each pair; NaN if either is NaN.
     fn maximum(self, a: Self::V, b: Self::V) -> Self::V;
     /// The greater of each pair; the other one if one is NaN.

@@ -32,8 +32,9 @@ impl Register<Portable> for f32x4 {
     }
 
     #[inline(always)]
-    fn unzip(_: Portable, [[a, b, c, d], [e, f, g, h]]: &[[f32; 4]; 2]) -> (f32x4, f32x4) {
-        (f32x4::new([*a, *c, *e, *g]), f32x4::new([*b, *d, *f, *h]))
+    fn unzip(_: Portable, a: f32x4, b: f32x4) -> (f32x4, f32x4) {
+        let ([a, b, c, d], [e, f, g, h]) = (a.to_array(), b.to_array());
+        (f32x4::new([a, c, e, g]), f32x4::new([b, d, f, h]))
     }
 
     #[inline(always)]

@@ -21,8 +21,8 @@ impl Register<Scalar> for f32 {
     }
 
     #[inline(always)]
-    fn unzip(_: Scalar, from: &[[f32; 1]; 2]) -> (f32, f32) {
-        (from[0][0], from[1][0])
+    fn unzip(_: Scalar, a: f32, b: f32) -> (f32, f32) {
+        (a, b)
     }
 
     #[inline(always)]

@@ -1,0 +1,117 @@
+//! What the kernels that take an image row by row have in common: the walk over the rows of the
+//! output, and single outputs, for borders and for windows that fit nowhere else.
+
+use super::{Apart, Windows, store_apart, window};
+use crate::element::Element;
+use crate::lanes::Lanes;
+use crate::reduce::Reduce;
+use crate::view::scatter;
+use crate::window::Taps;
+
+/// One row of outputs, whose windows share their taps along depth and rows.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    /// Element of the first tap, in column 0 of the input.
+    pub(super) from: usize,
+    /// Element of the first output.
+    pub(super) to: usize,
+    /// Taps along depth and rows; each axis has one that is real.
+    pub(super) axes: [Taps; 2],
+    /// Elements from a tap to the next along depth and rows.
+    pub(super) steps: [usize; 2],
+    /// Elements from a cell to where the next row of outputs reads on.
+    ahead: usize,
+}
+
+impl Row {
+    /// Real taps along depth and rows.
+    #[inline(always)]
+    pub(super) fn taps(&self) -> [usize; 2] {
+        self.axes.map(|taps| taps.real)
+    }
+
+    /// Reads ahead what the next row of outputs will find below the cells at `at`. Rows are
+    /// walked side by side in steps too short for the hardware to foresee.
+    #[inline(always)]
+    pub(super) fn prefetch<T: Element, L: Lanes<T>>(&self, lanes: L, data: &[T], at: usize) {
+        if let Some(cell) = data.get(at + self.ahead) {
+            lanes.prefetch(cell);
+        }
+        if let Some(cell) = data.get(at + self.ahead + self.steps[1]) {
+            lanes.prefetch(cell);
+        }
+    }
+}
+
+/// Work on one row of outputs.
+pub(super) trait RowPass<T, R> {
+    fn row(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row);
+}
+
+impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
+    /// Runs `pass` on every row that has taps, and fills the others.
+    #[inline(always)]
+    pub(super) fn each_row(&mut self, pass: &mut impl RowPass<T, R>) {
+        let [depth, rows, cols] = self.axes;
+        let [depth_stride, row_stride, _] = self.from.strides.spatial;
+        // These wrap only where an axis has one real tap, and then nothing uses them.
+        let steps = [depth_stride.wrapping_mul(depth.dilation), row_stride.wrapping_mul(rows.dilation)];
+        for n in 0..self.from.shape.batch {
+            for c in 0..self.from.shape.channels {
+                let (from, to) = (self.from.at(n, c, [0; 3]), self.to.at(n, c, [0; 3]));
+                for z in 0..depth.output {
+                    let d = depth.taps(z);
+                    let from = from + d.start * depth_stride;
+                    let to = to + z * self.to.strides.spatial[0];
+                    for y in 0..rows.output {
+                        let r = rows.taps(y);
+                        let from = from + r.start * row_stride;
+                        let to = to + y * self.to.strides.spatial[1];
+                        let row = Row { from, to, axes: [d, r], steps, ahead: r.real * row_stride };
+                        if d.real == 0 || r.real == 0 {
+                            (0..cols.output).for_each(|x| self.put(row, x, self.fill));
+                        } else {
+                            pass.row(self, row);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes one output.
+    #[inline(always)]
+    pub(super) fn put(&mut self, row: Row, x: usize, value: T) {
+        scatter(self.output, row.to + x * self.to.strides.spatial[2], 1, 1, &[value]);
+    }
+
+    /// Pools one output.
+    #[inline(always)]
+    pub(super) fn one(&mut self, row: Row, x: usize) {
+        let one = T::one();
+        let cols = self.axes[2];
+        let c = cols.taps(x);
+        if c.real == 0 {
+            return self.put(row, x, self.fill);
+        }
+        let stride = self.from.strides.spatial[2];
+        let source = Apart { lanes: one, reduce: self.reduce, data: self.input, step: 1, n: 1 };
+        let ([d, r], [ds, rs]) = (row.taps(), row.steps);
+        let steps = [ds, rs, stride.wrapping_mul(cols.dilation)];
+        let acc = window(&source, row.from + c.start * stride, [d, r, c.real], steps);
+        let v = self.reduce.finish(one, acc, self.divisor([row.axes[0], row.axes[1], c]));
+        store_apart(one, v, self.output, row.to + x * self.to.strides.spatial[2], 1, 1);
+    }
+}
+
+/// Every output for itself: windows too wide for any tile.
+pub(super) struct OneByOne;
+
+impl<T: Element, R: Reduce<T>> RowPass<T, R> for OneByOne {
+    #[inline(always)]
+    fn row(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row) {
+        for x in 0..w.axes[2].output {
+            w.one(row, x);
+        }
+    }
+}
