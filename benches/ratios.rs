@@ -40,7 +40,7 @@ fn measure(work: &mut Work, samples: usize) {
     let mut times = vec![Vec::new(); isas.len() + 2];
     // Long enough for the clock: small workloads are repeated within a sample.
     let repeat = (200_000 / input.len()).clamp(1, 1000);
-    let mut time = |into: &mut Vec<f64>, run: &mut dyn FnMut()| {
+    let time = |into: &mut Vec<f64>, run: &mut dyn FnMut()| {
         run();
         let start = Instant::now();
         for _ in 0..repeat {

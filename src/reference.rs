@@ -296,7 +296,7 @@ pub fn tokens(mode: Mode<'_>, input: &[f32], keep: &[bool], output: &mut [f32]) 
         let terms = || kept().map(|t| weight(t) * column(t));
         *output = match mode {
             Mode::First => kept().next().map_or(0.0, column),
-            Mode::Last => kept().last().map_or(0.0, column),
+            Mode::Last => kept().next_back().map_or(0.0, column),
             Mode::Max => kept().map(column).reduce(|a, b| greater(a, b, false)).unwrap_or(0.0),
             Mode::Mean | Mode::WeightedMean(_) | Mode::Attention(_) if total == 0.0 => 0.0,
             Mode::Mean | Mode::WeightedMean(_) | Mode::Attention(_) => sum(Order::Sequential, terms()) / total,

@@ -293,3 +293,19 @@ fn token_work(name: &str, mode: TokenMode, batch: usize, tokens: usize, dim: usi
     });
     Work { name: name.into(), input: numbers(batch * tokens * dim), output: vec![0.0; batch * dim], run, reference }
 }
+
+/// Checks each workload's answer, then times it under every instruction set.
+pub fn bench(criterion: &mut criterion::Criterion, workloads: Vec<Work>) {
+    for mut work in workloads {
+        work.check();
+        let mut group = criterion.benchmark_group(&work.name);
+        group.throughput(criterion::Throughput::Bytes(size_of_val(work.input.as_slice()) as u64));
+        group.sample_size(20).measurement_time(std::time::Duration::from_secs(1));
+        group.warm_up_time(std::time::Duration::from_millis(200));
+        group.bench_function("reference", |bencher| bencher.iter(|| work.run_reference()));
+        for isa in Isa::available() {
+            group.bench_function(isa.name(), |bencher| bencher.iter(|| work.run(isa)));
+        }
+        group.finish();
+    }
+}

@@ -20,6 +20,15 @@ struct Pixel {
     steps: [usize; 3],
 }
 
+impl Pixel {
+    /// Elements from the first tap to the last.
+    #[inline(always)]
+    fn last_tap(&self) -> usize {
+        let [d, y, x] = core::array::from_fn(|i| (self.taps[i] - 1) * self.steps[i]);
+        d + y + x
+    }
+}
+
 #[inline(always)]
 pub(super) fn run<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Windows<'_, '_, T, R>) {
     let [depth, rows, cols] = w.axes;
@@ -81,18 +90,30 @@ fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(
                 c += L::N;
             }
         }
+        // Fewer channels than lanes. A vector may reach past them, if only the slice goes on.
+        Some(vectors) if p.from + p.last_tap() + L::N <= w.input.len() => {
+            let [acc] = window(vectors, p.from, p.taps, p.steps);
+            few(lanes, w, p, acc, by);
+        }
         _ => {
-            while c < channels {
-                let n = L::N.min(channels - c);
-                let source = Apart { lanes, reduce: w.reduce, data: w.input, step: 1, n };
-                let acc = window(&source, p.from + c, p.taps, p.steps);
-                let v = w.reduce.finish(lanes, acc, by);
-                let step = w.to.strides.channel;
-                store_apart(lanes, v, w.output, p.to + c * step, step, n);
-                c += n;
-            }
+            let source = Apart { lanes, reduce: w.reduce, data: w.input, step: 1, n: channels };
+            let acc = window(&source, p.from, p.taps, p.steps);
+            few(lanes, w, p, acc, by);
         }
     }
+}
+
+/// Finishes fewer channels than lanes.
+#[inline(always)]
+fn few<T: Element, L: Lanes<T>, R: Reduce<T>>(
+    lanes: L,
+    w: &mut Windows<'_, '_, T, R>,
+    p: Pixel,
+    acc: R::Acc<L>,
+    by: T::Divisor,
+) {
+    let v = w.reduce.finish(lanes, acc, by);
+    store_apart(lanes, v, w.output, p.to, w.to.strides.channel, w.from.shape.channels);
 }
 
 /// `V` vectors of channels from channel `c` on.

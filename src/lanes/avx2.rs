@@ -125,7 +125,8 @@ impl Lanes<f32> for Avx2 {
 
     #[inline(always)]
     fn mean(self, sum: __m256, by: f32) -> __m256 {
+        let by = __m256::splat(self, by);
         // SAFETY: the token proves AVX2.
-        unsafe { _mm256_div_ps(sum, _mm256_set1_ps(by)) }
+        unsafe { _mm256_div_ps(sum, by) }
     }
 }

@@ -1,7 +1,6 @@
 //! Windowed pools against the reference: a table of shapes around the lane counts.
 
-mod common;
-use common::*;
+use crate::common::*;
 use lanepool::reference::Size;
 
 /// Sizes that straddle 1, 4 and 8 lanes, and the tile of four vectors.
@@ -11,7 +10,7 @@ fn run(mut case: Case, seed: u64) {
     let mut random = Random(seed);
     for size in [Size::Floor, Size::Ceil, Size::CeilUnclipped, Size::SameUpper, Size::SameLower] {
         case.size = size;
-        let input = if seed % 2 == 0 { random.floats(case.cells()) } else { random.wild_floats(case.cells()) };
+        let input = if seed.is_multiple_of(2) { random.floats(case.cells()) } else { random.wild_floats(case.cells()) };
         check(&case, &input);
     }
 }
