@@ -321,6 +321,13 @@ view!(ViewMut, &'a mut [T], Argument::Output, |layout| layout.check_distinct(), 
     .get_mut(start..)
     .unwrap_or(&mut []));
 
+impl<T, const D: usize> View<'_, T, D> {
+    /// Whether there is no cell; then the strides have no bound.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.layout.is_empty()
+    }
+}
+
 impl<T, const D: usize> ViewMut<'_, T, D> {
     /// The same view for a shorter time, so that it can be used again afterwards.
     pub fn reborrow(&mut self) -> ViewMut<'_, T, D> {

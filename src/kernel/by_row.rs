@@ -34,11 +34,12 @@ impl Row {
     /// walked side by side in steps too short for the hardware to foresee.
     #[inline(always)]
     pub(super) fn prefetch<T: Element, L: Lanes<T>>(&self, lanes: L, data: &[T], at: usize) {
-        if let Some(cell) = data.get(at + self.ahead) {
-            lanes.prefetch(cell);
-        }
-        if let Some(cell) = data.get(at + self.ahead + self.steps[1]) {
-            lanes.prefetch(cell);
+        // Past the last row this may wrap, and name any cell or none.
+        let at = at.wrapping_add(self.ahead);
+        for at in [at, at.wrapping_add(self.steps[1])] {
+            if let Some(cell) = data.get(at) {
+                lanes.prefetch(cell);
+            }
         }
     }
 }
@@ -67,7 +68,7 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
                         let r = rows.taps(y);
                         let from = from + r.start * row_stride;
                         let to = to + y * self.to.strides.spatial[1];
-                        let row = Row { from, to, axes: [d, r], steps, ahead: r.real * row_stride };
+                        let row = Row { from, to, axes: [d, r], steps, ahead: r.real.wrapping_mul(row_stride) };
                         if d.real == 0 || r.real == 0 {
                             (0..cols.output).for_each(|x| self.put(row, x, self.fill));
                         } else {

@@ -112,6 +112,9 @@ impl<O: Operation<T>, T: Element> GlobalPool<O, T> {
         }
         check_output(Shape { batch, channels, spatial: [1; D] }, output.shape())?;
         let bounds = check_clamp(self.clamp)?;
+        if input.is_empty() {
+            return Ok(());
+        }
         let (input, from) = input.into_parts();
         let (output, to) = output.reborrow().into_parts();
         self.operation.run(bounds, Global { input, from, output, to, reduce: () }, door);

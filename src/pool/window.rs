@@ -165,6 +165,9 @@ impl<O: Operation<T>, T: Element, const D: usize> Pool<O, T, D> {
             taps = taps.checked_mul(axis.kernel).filter(|&taps| taps <= isize::MAX as usize).ok_or(overflow)?;
             axes[3 - D + i] = axis;
         }
+        if input.is_empty() {
+            return Ok(());
+        }
         let (input, from) = input.into_parts();
         let (output, to) = output.reborrow().into_parts();
         let work = Windows { input, from, output, to, axes, divisor: Divisor::Sum, fill, reduce: () };

@@ -160,3 +160,34 @@ fn nothing_to_do_is_no_error() {
     }
     assert_eq!(y, [SENTINEL; 4]);
 }
+
+/// Strides that nothing multiplies may have any value.
+#[test]
+fn extreme_strides_of_axes_without_a_second_cell() {
+    let max = usize::MAX;
+    for (shape, channel) in [([0, 3, 2, 2], max), ([2, 0, 2, 3], 1), ([1, 1, 1, 1], max), ([1, 2, 1, 1], 1)] {
+        let [batch, channels, rows, cols] = shape;
+        let shape = Shape { batch, channels, spatial: [rows, cols] };
+        let x = [1.0f32, 2.0];
+        let mut y = [SENTINEL; 2];
+        let strides = Strides { batch: max, channel, spatial: [max, max] };
+        for kernel in [[1, 1], [2, 2], [3, 3]] {
+            for stride in [[1, 1], [2, 2]] {
+                let window = Window::new(kernel).stride(stride).padding(kernel.map(|k| k - 1)).dilation([2, 2]);
+                let input = View::with_strides(&x, shape, strides).unwrap();
+                let out = window.output_size([rows, cols]).unwrap();
+                let mut big = vec![0.0; batch * channels * out[0] * out[1]];
+                let out = Shape { spatial: out, ..shape };
+                let output = &mut ViewMut::nchw(&mut big, out).unwrap();
+                MaxPool::new(window).empty_value(0.0).run(input, output).unwrap();
+                AvgPool::new(window).empty_value(0.0).run(input, output).unwrap();
+            }
+        }
+        let input = View::with_strides(&x, shape, strides).unwrap();
+        let one = Shape { spatial: [1, 1], ..shape };
+        let output = &mut ViewMut::with_strides(&mut y, one, Strides { channel: 1, ..strides }).unwrap();
+        GlobalAvgPool::new().run(input, output).unwrap();
+        let pooled = batch * channels;
+        assert_eq!(y, [[SENTINEL; 2], [1.0, SENTINEL], [1.0, 2.0]][pooled]);
+    }
+}
