@@ -13,15 +13,14 @@ use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
 use crate::reduce::Reduce;
 use crate::view::{Layout, Reader, Strides};
 
+type Cells<T, L, R> = <<R as Reduce<T>>::Acc<L> as Register<L>>::Array;
+
 /// Vectors of channels that are pooled per walk over the pixels.
 const CHANNELS: usize = 32;
 /// Runs folded side by side: independent chains, so that none waits for itself.
 const SIDE_BY_SIDE: usize = 4;
 
-/// The partial results of the virtual lanes.
-type Virtual<C> = [C; VIRTUAL_LANES];
-
-/// Folds `P` adjacent runs of `n` elements, which start `step` apart.
+/// Folds `P` runs of `n` adjacent elements in `V` vectors each.
 #[inline(always)]
 fn adjacent<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize, const P: usize>(
     lanes: L,
@@ -31,9 +30,10 @@ fn adjacent<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize, const P: usiz
     n: usize,
 ) -> [R::Cell; P] {
     let mut acc = [[R::Acc::<L>::splat(lanes, R::EMPTY); V]; P];
-    let whole = n - n % VIRTUAL_LANES;
+    let width = V * L::N;
+    let whole = n - n % width;
     if let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) {
-        for i in (0..whole).step_by(VIRTUAL_LANES) {
+        for i in (0..whole).step_by(width) {
             for (acc, start) in acc.iter_mut().zip(starts) {
                 for (acc, array) in acc.iter_mut().zip(reader.at(start + i)) {
                     let next = reduce.lift(lanes, L::V::load(lanes, array));
@@ -44,21 +44,13 @@ fn adjacent<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize, const P: usiz
     }
     let mut results = [R::EMPTY; P];
     for (result, (acc, start)) in results.iter_mut().zip(acc.into_iter().zip(starts)) {
-        let mut virtual_lanes: Virtual<R::Cell> = zeroed();
-        for (cells, acc) in virtual_lanes.chunks_exact_mut(L::N).zip(acc) {
-            let mut array = zeroed();
-            acc.store(lanes, &mut array);
-            for (to, from) in cells.iter_mut().zip(array.as_ref()) {
-                *to = *from;
-            }
-        }
         let tail = data.get(start + whole..start + n).unwrap_or(&[]);
-        *result = tree::<T, R>(reduce, virtual_lanes, tail.iter().copied());
+        *result = tree(lanes, reduce, acc, tail);
     }
     results
 }
 
-/// Folds `P` adjacent runs of `n` elements, which start at `starts`.
+/// Folds `P` runs of `n` adjacent elements, which start at `starts`.
 #[inline(always)]
 pub(crate) fn runs<T: Element, L: Lanes<T>, R: Reduce<T>, const P: usize>(
     lanes: L,
@@ -68,28 +60,53 @@ pub(crate) fn runs<T: Element, L: Lanes<T>, R: Reduce<T>, const P: usize>(
     n: usize,
 ) -> [R::Cell; P] {
     match VIRTUAL_LANES / L::N {
-        1 => adjacent::<T, L, R, 1, P>(lanes, reduce, data, starts, n),
-        2 => adjacent::<T, L, R, 2, P>(lanes, reduce, data, starts, n),
+        16 => adjacent::<T, L, R, 16, P>(lanes, reduce, data, starts, n),
+        8 => adjacent::<T, L, R, 8, P>(lanes, reduce, data, starts, n),
         4 => adjacent::<T, L, R, 4, P>(lanes, reduce, data, starts, n),
-        _ => adjacent::<T, L, R, 16, P>(lanes, reduce, data, starts, n),
+        2 => adjacent::<T, L, R, 2, P>(lanes, reduce, data, starts, n),
+        _ => adjacent::<T, L, R, 1, P>(lanes, reduce, data, starts, n),
     }
 }
 
 /// Lets the last elements of a run, fewer than the virtual lanes, enter; then merges the lanes.
 #[inline(always)]
-fn tree<T: Element, R: Reduce<T>>(reduce: R, mut lanes: Virtual<R::Cell>, tail: impl Iterator<Item = T>) -> R::Cell {
-    for (lane, x) in lanes.iter_mut().zip(tail) {
-        *lane = merge_one::<T, R>(reduce, *lane, lift_one(reduce, x));
+fn tree<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
+    lanes: L,
+    reduce: R,
+    mut acc: [R::Acc<L>; V],
+    tail: &[T],
+) -> R::Cell {
+    if !tail.is_empty() {
+        let mut arrays: [Cells<T, L, R>; V] = zeroed();
+        for (array, acc) in arrays.iter_mut().zip(acc) {
+            acc.store(lanes, array);
+        }
+        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut arrays);
+        for (cell, x) in cells.iter_mut().zip(tail) {
+            *cell = merge_one::<T, R>(reduce, *cell, lift_one(reduce, *x));
+        }
+        for (array, acc) in arrays.iter().zip(&mut acc) {
+            *acc = R::Acc::<L>::load(lanes, array);
+        }
     }
-    let mut half = VIRTUAL_LANES / 2;
+    let mut half = V / 2;
     while half > 0 {
-        let (low, high) = lanes.split_at_mut(half);
-        for (low, high) in low.iter_mut().zip(high) {
-            *low = merge_one::<T, R>(reduce, *low, *high);
+        for v in 0..half {
+            acc[v] = reduce.merge(lanes, acc[v], acc[v + half]);
         }
         half /= 2;
     }
-    lanes[0]
+    let mut last: Cells<T, L, R> = zeroed();
+    acc[0].store(lanes, &mut last);
+    let cells = last.as_mut();
+    let mut half = L::N / 2;
+    while half > 0 {
+        for j in 0..half {
+            cells[j] = merge_one::<T, R>(reduce, cells[j], cells[j + half]);
+        }
+        half /= 2;
+    }
+    cells[0]
 }
 
 #[inline(always)]
@@ -172,13 +189,14 @@ impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
     #[inline(always)]
     fn planes_with_gaps(&mut self, n: usize, by: T::Divisor) {
         for c in 0..self.from.shape.channels {
-            let mut virtual_lanes: Virtual<R::Cell> = [R::EMPTY; VIRTUAL_LANES];
+            let mut cells = [R::EMPTY; VIRTUAL_LANES];
             for (i, at) in pixels(self.from, n, c).enumerate() {
-                if let (Some(lane), Some(x)) = (virtual_lanes.get_mut(i % VIRTUAL_LANES), self.input.get(at)) {
-                    *lane = merge_one::<T, R>(self.reduce, *lane, lift_one(self.reduce, *x));
+                if let (Some(cell), Some(x)) = (cells.get_mut(i % VIRTUAL_LANES), self.input.get(at)) {
+                    *cell = merge_one::<T, R>(self.reduce, *cell, lift_one(self.reduce, *x));
                 }
             }
-            let cell = tree::<T, R>(self.reduce, virtual_lanes, core::iter::empty());
+            let one = T::one();
+            let cell = tree(one, self.reduce, cells.map(|cell| R::Acc::<T::One>::splat(one, cell)), &[]);
             self.put(n, c, cell, by);
         }
     }

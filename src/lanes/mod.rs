@@ -68,7 +68,8 @@ pub(crate) type Array<T, L> = <<L as Lanes<T>>::V as Register<L>>::Array;
 
 /// Vectors of `N` elements on one instruction set, and as many sums beside them.
 pub trait Lanes<T: Element>: Copy {
-    /// Elements per vector; a power of two, at most [`VIRTUAL_LANES`].
+    /// Elements per vector; a power of two, at most [`VIRTUAL_LANES`] where sums depend on their order
+    /// and 64 elsewhere.
     const N: usize;
     /// `N` elements.
     type V: Register<Self, Item = T>;
