@@ -9,7 +9,8 @@ use core::fmt;
 
 /// An instruction set that this machine has.
 ///
-/// Every one gives the same bits; they differ in speed only. [`Isa::best`] is what calls
+/// Every one gives the same bits (of a maximum, up to the sign of a zero and the payload of a NaN);
+/// they differ in speed only. [`Isa::best`] is what calls
 /// without an explicit `Isa` use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Isa(Kind);

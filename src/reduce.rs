@@ -2,7 +2,7 @@
 //! enters, how two partial results merge, and what is written at the end.
 //!
 //! A kernel takes each column of a window from its first tap to its last, then merges the
-//! columns from left to right. That order is part of the result of a sum. `empty` merges without
+//! columns from left to right. That order is part of the result of a sum. `EMPTY` merges without
 //! a trace, so that a kernel may treat padding as elements.
 
 use crate::element::Element;

@@ -126,12 +126,18 @@ impl<const D: usize> Window<D> {
     /// ceil rules the one window of an input shorter than the kernel by less than a stride.
     pub const fn output_size(&self, input: [usize; D]) -> Result<[usize; D], PoolError> {
         let mut size = [0; D];
+        let mut taps = 1usize;
         let mut i = 0;
         while i < D {
             match self.axis(i, input[i]) {
                 Ok(axis) => size[i] = axis.output,
                 Err(error) => return Err(error),
             }
+            // Divisors count taps, in signed numbers.
+            taps = match taps.checked_mul(self.kernel[i]) {
+                Some(taps) if taps <= isize::MAX as usize => taps,
+                _ => return Err(PoolError::Overflow { axis: AxisName::spatial::<D>(i) }),
+            };
             i += 1;
         }
         Ok(size)
@@ -279,9 +285,10 @@ impl Axis {
         let start = o * self.stride;
         let before = self.taps_below(start, self.pad_start);
         let below_end = self.taps_below(start, self.pad_start + self.input);
+        let real = below_end - before;
         Taps {
-            start: (start + before * self.dilation).saturating_sub(self.pad_start),
-            real: below_end - before,
+            start: if real == 0 { 0 } else { start + before * self.dilation - self.pad_start },
+            real,
             padded: self.taps_below(start, self.padded),
         }
     }

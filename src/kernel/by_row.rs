@@ -62,11 +62,12 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
                 let (from, to) = (self.from.at(n, c, [0; 3]), self.to.at(n, c, [0; 3]));
                 for z in 0..depth.output {
                     let d = depth.taps(z);
-                    let from = from + d.start * depth_stride;
+                    // Wraps, here and below, only where there is no real tap; then nothing reads.
+                    let from = from.wrapping_add(d.start.wrapping_mul(depth_stride));
                     let to = to + z * self.to.strides.spatial[0];
                     for y in 0..rows.output {
                         let r = rows.taps(y);
-                        let from = from + r.start * row_stride;
+                        let from = from.wrapping_add(r.start.wrapping_mul(row_stride));
                         let to = to + y * self.to.strides.spatial[1];
                         let row = Row { from, to, axes: [d, r], steps, ahead: r.real.wrapping_mul(row_stride) };
                         if d.real == 0 || r.real == 0 {

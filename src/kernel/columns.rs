@@ -70,12 +70,15 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
         let step = w.from.strides.spatial[2];
         let first = start.max(cols.pad_start);
         let end = (start + len).min(cols.pad_start + cols.input);
-        let (n, before) = (end.saturating_sub(first), first - start);
+        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut self.tile);
+        if end <= first {
+            return cells.iter_mut().take(len).for_each(|cell| *cell = R::EMPTY);
+        }
+        let (n, before) = (end - first, first - start);
         let from = row.from + (first - cols.pad_start) * step;
         let last_tap = (taps[0] - 1) * row.steps[0] + (taps[1] - 1) * row.steps[1];
         // A vector may reach past a short row, if only the slice goes on: nothing uses those lanes.
         let readable = step == 1 && from + last_tap + L::N <= w.input.len();
-        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut self.tile);
         let mut done = 0;
         if let (true, Some(reader), Some(mut writer)) = (step == 1, Reader::new(w.input), Writer::new(cells)) {
             let source = Adjacent::<T, L, R, STEP> { lanes, reduce, reader };
@@ -106,7 +109,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
                 done += L::N;
             }
         }
-        cells.iter_mut().take(before.min(len)).for_each(|cell| *cell = R::EMPTY);
+        cells.iter_mut().take(before).for_each(|cell| *cell = R::EMPTY);
         cells.iter_mut().take(len).skip(before + n).for_each(|cell| *cell = R::EMPTY);
     }
 

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `channels` | channels | windows where channels are adjacent in memory (NHWC) |
 //! | `columns` | output columns | windows on every other layout (NCHW, odd strides) |
+//! | `by_row` | | what the two kernels by rows share |
 //! | `pairs` | output columns | the same, for two columns two apart |
 //! | `rows` | the width of a row | many rows into one: tokens, global pooling of NHWC |
 //! | `plane` | a contiguous run | a whole run into one number: global pooling of NCHW, norms |

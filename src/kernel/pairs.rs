@@ -83,7 +83,6 @@ impl<L> Pairs<L> {
             while x < n {
                 // The last vector overlaps its neighbour rather than leave a tail.
                 let at = x.min(n - L::N);
-                row.prefetch(lanes, w.input, from + 2 * at);
                 let [a, b] = column(&source, from + 2 * at, taps, row.steps);
                 pair(lanes, reduce, a, b, by).store(lanes, writer.at(to + at));
                 x += L::N;

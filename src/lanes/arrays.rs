@@ -53,17 +53,17 @@ impl Lanes<f32> for Portable {
 
     #[inline(always)]
     fn maximum(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        zip(a, b, |a, b| Scalar.maximum(a, b))
+        zip(a, b, |a, b| Lanes::<f32>::maximum(Scalar, a, b))
     }
 
     #[inline(always)]
     fn maximum_number(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        zip(a, b, |a, b| Scalar.maximum_number(a, b))
+        zip(a, b, |a, b| Lanes::<f32>::maximum_number(Scalar, a, b))
     }
 
     #[inline(always)]
     fn clamp(self, v: [f32; 4], low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
-        core::array::from_fn(|i| Scalar.clamp(v[i], low[i], high[i]))
+        core::array::from_fn(|i| Lanes::<f32>::clamp(Scalar, v[i], low[i], high[i]))
     }
 
     #[inline(always)]

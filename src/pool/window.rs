@@ -3,7 +3,7 @@
 use super::{Average, Maximum, NanPolicy, Operation, check_clamp, check_output};
 use crate::dispatch::{Door, Isa};
 use crate::element::Element;
-use crate::error::{AxisName, PoolError};
+use crate::error::PoolError;
 use crate::kernel::Windows;
 use crate::view::{Shape, View, ViewMut};
 use crate::window::{Axis, Divisor, Window};
@@ -158,12 +158,8 @@ impl<O: Operation<T>, T: Element, const D: usize> Pool<O, T, D> {
         };
         let bounds = check_clamp(self.clamp)?;
         let mut axes = [Axis::UNIT; 3];
-        let mut taps = 1usize;
         for i in 0..D {
-            let axis = self.window.axis(i, input.shape().spatial[i])?;
-            let overflow = PoolError::Overflow { axis: AxisName::spatial::<D>(i) };
-            taps = taps.checked_mul(axis.kernel).filter(|&taps| taps <= isize::MAX as usize).ok_or(overflow)?;
-            axes[3 - D + i] = axis;
+            axes[3 - D + i] = self.window.axis(i, input.shape().spatial[i])?;
         }
         if input.is_empty() {
             return Ok(());

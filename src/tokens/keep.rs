@@ -37,6 +37,12 @@ impl<'a, T> Tokens<'a, T> {
         Ok(Self { data, tokens, dim, stride })
     }
 
+    /// The first element of row `t`. Wraps only where rows have no elements.
+    #[inline(always)]
+    pub(super) const fn row(&self, t: usize) -> usize {
+        t.wrapping_mul(self.stride)
+    }
+
     /// Rows.
     pub const fn tokens(&self) -> usize {
         self.tokens

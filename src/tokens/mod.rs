@@ -2,7 +2,7 @@
 //!
 //! Tokens are `[tokens, dim]`, one row a token. Which tokens count is said by [`Keep`], and a
 //! token that is left out is never read: NaN or garbage in padding changes nothing. If no token
-//! is kept, the result is all zeros and the returned count 0. NaN in a kept token propagates.
+//! is kept, the result is all zeros and the returned count 0. NaN in a kept token propagates, but for weights that sum to zero.
 //!
 //! Each dimension is summed in the order of the tokens, multiply then add for weights, and
 //! divided once. So the bits depend on the sequence alone: not on the instruction set, and not on
@@ -84,8 +84,8 @@ pub fn weighted_mean(
 
 /// The mean weighted by the softmax of `scores` over the kept tokens.
 ///
-/// A score of negative infinity leaves its token out, unread. Scores of any size are safe:
-/// the greatest one is subtracted first.
+/// A score of negative infinity leaves its token out, unread. Finite scores of any size are
+/// safe: the greatest one is subtracted first. A score of NaN or infinity gives NaN.
 ///
 /// ```
 /// use lanepool::tokens::{self, Keep, Tokens};

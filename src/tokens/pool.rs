@@ -120,11 +120,13 @@ impl Kernel<f32> for Work<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes<f32>>(self, lanes: L) -> usize {
-        let Self { pool, tokens: Tokens { data, tokens, dim, stride }, keep, output } = self;
-        let kept = keep.indices(tokens);
+        let Self { pool, tokens, keep, output } = self;
+        let data = tokens.data;
+        let row = |t| tokens.row(t);
+        let kept = keep.indices(tokens.tokens);
         let mean = Mean(Bounds::ALL);
         let copy = |token: Option<usize>, output: &mut [f32]| {
-            let row = token.and_then(|t| data.get(t * stride..)).unwrap_or(&[]);
+            let row = token.and_then(|t| data.get(row(t)..)).unwrap_or(&[]);
             output.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
             usize::from(token.is_some())
         };
@@ -133,18 +135,18 @@ impl Kernel<f32> for Work<'_, '_> {
             Mode::First => copy(kept.clone().next(), output),
             Mode::Last => copy(kept.clone().next_back(), output),
             Mode::Max => {
-                let rows = kept.map(|t| (t * stride, ()));
+                let rows = kept.map(|t| (row(t), ()));
                 rows::fold(lanes, Plain(Max(Bounds::ALL)), data, 1, rows, output)
             }
             Mode::Mean => {
-                let rows = kept.map(|t| (t * stride, ()));
+                let rows = kept.map(|t| (row(t), ()));
                 let count = rows::fold(lanes, Plain(mean), data, 1, rows, output);
                 divisor = f32::divisor(count as isize);
                 count
             }
             Mode::WeightedMean(weights) => {
                 let rows = kept.zip_with(weights);
-                let (count, total) = weighted(lanes, self.tokens, rows, output);
+                let (count, total) = weighted(lanes, tokens, rows, output);
                 divisor = total;
                 count
             }
@@ -153,12 +155,11 @@ impl Kernel<f32> for Work<'_, '_> {
                 // A NaN among the scores need not be found here: it makes its own weight NaN.
                 let greatest = rows.clone().fold(f32::NEG_INFINITY, |m, (_, score)| if score > m { score } else { m });
                 let rows = rows.map(|(t, score)| (t, libm::expf(score - greatest)));
-                let (count, total) = weighted(lanes, self.tokens, rows, output);
+                let (count, total) = weighted(lanes, tokens, rows, output);
                 divisor = total;
                 count
             }
         };
-        debug_assert_eq!(dim, output.len());
         if count == 0 || divisor == 0.0 {
             output.fill(0.0);
         } else if divisor != 1.0 {
@@ -192,7 +193,7 @@ fn weighted<L: Lanes<f32>>(
     let mut total = f32::NO_SUM;
     let rows = rows.map(|(t, weight)| {
         total += weight;
-        (t * tokens.stride, weight)
+        (tokens.row(t), weight)
     });
     let count = rows::fold(lanes, Weighted(Mean(Bounds::ALL)), tokens.data, 1, rows, output);
     (count, total)

@@ -142,9 +142,8 @@ fn a_kernel_whose_taps_cannot_be_counted() {
     let mut y = [SENTINEL; 4];
     let huge = usize::MAX / 4;
     let window = Window::new([huge, huge]).padding([huge / 2, huge / 2]);
-    let shape = window.output_size([2, 2]).unwrap();
     let input = View::nchw(&x, [1, 1, 2, 2]).unwrap();
-    let output = &mut ViewMut::nchw(&mut y, [1, 1, shape[0], shape[1]]).unwrap();
+    let output = &mut ViewMut::nchw(&mut y, [1, 1, 1, 1]).unwrap();
     let error = AvgPool::new(window).divisor(Divisor::FullWindow).run(input, output).unwrap_err();
     says(error, "the sizes along cols overflow usize");
     assert_eq!(y, [SENTINEL; 4]);
@@ -190,4 +189,38 @@ fn extreme_strides_of_axes_without_a_second_cell() {
         let pooled = batch * channels;
         assert_eq!(y, [[SENTINEL; 2], [1.0, SENTINEL], [1.0, 2.0]][pooled]);
     }
+}
+
+/// Windows wholly in huge padding: numbers that nothing reads may be anything, but must not overflow.
+#[test]
+fn extreme_windows_without_a_tap() {
+    let max = usize::MAX;
+    let run = |window: Window<2>, view: View<'_, f32, 2>| {
+        let pool = AvgPool::new(window).empty_value(-1.0);
+        let shape = pool.output_shape(view.shape()).unwrap();
+        let mut y = vec![0.0; shape.channels * shape.spatial.iter().product::<usize>()];
+        for isa in lanepool::Isa::available() {
+            pool.run_on(isa, view, &mut ViewMut::nchw(&mut y, shape).unwrap()).unwrap();
+        }
+        y
+    };
+    let row = View::nchw(&[1.0, 2.0], [1, 1, 1, 2]).unwrap();
+    let window = Window::new([1, 1]).stride([max - 1, 1]).padding_each([[0, max - 1], [0, 0]]);
+    assert_eq!(run(window, row), [1.0, 2.0, -1.0, -1.0]);
+    let strides = Strides { batch: 0, channel: 1, spatial: [max, 1] };
+    let apart = View::with_strides(&[1.0, 2.0], Shape { batch: 1, channels: 2, spatial: [1, 1] }, strides).unwrap();
+    let window = Window::new([2, 1]).stride([1, 1]).dilation([2, 1]).padding([1, 0]);
+    assert_eq!(run(window, apart), [-1.0, -1.0]);
+    let strides = Strides { batch: 0, channel: 0, spatial: [0, max] };
+    let one = View::with_strides(&[1.0], Shape { batch: 1, channels: 1, spatial: [1, 1] }, strides).unwrap();
+    let y = run(Window::new([1, 1]).padding_each([[0, 0], [0, 600]]), one);
+    assert_eq!((y[0], y[1], y[600]), (1.0, -1.0, -1.0));
+    let window = Window::new([1, 1]).stride([1, max - 1]).padding_each([[0, 0], [0, max - 1]]);
+    assert_eq!(run(window, one), [1.0, -1.0]);
+    assert_eq!(run(Window::new([1, 1]).dilation([1, max]).padding([0, 2]), one), [-1.0, -1.0, 1.0, -1.0, -1.0]);
+    let far = 1 << (usize::BITS - 1);
+    let window = Window::new([2]).stride([1]).dilation([far]).padding_each([[far + 2, 0]]);
+    assert!(matches!(window.check_windows([1]), Err(PoolError::EmptyWindow { .. })));
+    let nothing = lanepool::tokens::Tokens::with_stride(&[], [3, 0], max).unwrap();
+    assert_eq!(lanepool::tokens::mean(nothing, lanepool::tokens::Keep::all(), &mut []), Ok(3));
 }
