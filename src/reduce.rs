@@ -28,6 +28,9 @@ pub trait Reduce<T: Element>: Copy {
     fn finish<L: Lanes<T>>(self, lanes: L, acc: Self::Acc<L>, by: T::Divisor) -> L::V;
 }
 
+/// The partial results of a register of `R` on `L`, in memory.
+pub(crate) type Cells<T, L, R> = <<R as Reduce<T>>::Acc<L> as Register<L>>::Array;
+
 /// The closed range that a result is forced into.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds<T>(pub T, pub T);

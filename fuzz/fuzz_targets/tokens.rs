@@ -7,7 +7,7 @@
 mod common;
 
 use arbitrary::Arbitrary;
-use common::{Random, SENTINEL, assert_same, isas};
+use common::{Random, SENTINEL, assert_same, isas, token_modes};
 use lanepool::reference;
 use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use libfuzzer_sys::fuzz_target;
@@ -58,14 +58,7 @@ fuzz_target!(|input: Input| {
         data[t * stride..][..dim].copy_from_slice(&dense[t * dim..][..dim]);
     }
     let sequence = Tokens::with_stride(&data, [count, dim], stride).unwrap();
-    for (mode, textbook) in [
-        (Mode::First, reference::Mode::First),
-        (Mode::Last, reference::Mode::Last),
-        (Mode::Mean, reference::Mode::Mean),
-        (Mode::Max, reference::Mode::Max),
-        (Mode::WeightedMean(&weights), reference::Mode::WeightedMean(&weights)),
-        (Mode::Attention(&weights), reference::Mode::Attention(&weights)),
-    ] {
+    for (mode, textbook) in token_modes(&weights, &weights) {
         let mut want = vec![0.0; dim];
         let pooled = reference::tokens(textbook, &dense, &flags, &mut want);
         let mut normal = want.clone();

@@ -5,10 +5,10 @@
 //! the tile.
 
 use super::by_row::{Row, RowPass};
-use super::{Adjacent, Apart, Windows, column, store_apart, unrolled, zeroed};
+use super::{Adjacent, Apart, Windows, column, finish_one, store_apart, unrolled, zeroed};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
-use crate::reduce::Reduce;
+use crate::reduce::{Cells, Reduce};
 use crate::view::{Reader, Writer, gather};
 use crate::window::{Axis, Taps};
 use core::ops::Range;
@@ -17,8 +17,6 @@ use core::ops::Range;
 const TILE: usize = 64;
 /// Vectors per step of the pass down: independent chains, so that none waits for itself.
 const STEP: usize = 4;
-
-type Cells<T, L, R> = <<R as Reduce<T>>::Acc<L> as Register<L>>::Array;
 
 /// What stays the same from row to row, and the tile.
 pub(super) struct Columns<T: Element, L: Lanes<T>, R: Reduce<T>> {
@@ -195,9 +193,6 @@ fn border<T: Element, R: Reduce<T>>(w: &mut Windows<'_, '_, T, R>, row: Row, tap
     if taps[2].real == 0 {
         w.put(row, x, w.fill);
     } else if R::DIVIDES {
-        let one = T::one();
-        let acc = R::Acc::<T::One>::splat(one, cell);
-        let v = w.reduce.finish(one, acc, w.divisor(taps));
-        store_apart(one, v, w.output, row.to + x * w.to.strides.spatial[2], 1, 1);
+        finish_one(w.reduce, cell, w.divisor(taps), w.output, row.to + x * w.to.strides.spatial[2]);
     }
 }

@@ -186,3 +186,11 @@ fn store_apart<T: Element, L: Lanes<T>>(lanes: L, v: L::V, output: &mut [T], at:
     v.store(lanes, &mut array);
     crate::view::scatter(output, at, step, n, &array);
 }
+
+/// Finishes one partial result and writes it.
+#[inline(always)]
+fn finish_one<T: Element, R: Reduce<T>>(reduce: R, cell: R::Cell, by: T::Divisor, output: &mut [T], at: usize) {
+    let one = T::one();
+    let v = reduce.finish(one, R::Acc::<T::One>::splat(one, cell), by);
+    store_apart(one, v, output, at, 1, 1);
+}

@@ -6,14 +6,12 @@
 //! vectors of every width, and for runs with gaps, which are walked element by element.
 
 use super::rows::{self, Plain};
-use super::{store_apart, zeroed};
+use super::{finish_one, zeroed};
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
-use crate::reduce::Reduce;
+use crate::reduce::{Cells, Reduce};
 use crate::view::{Layout, Reader, Strides};
-
-type Cells<T, L, R> = <<R as Reduce<T>>::Acc<L> as Register<L>>::Array;
 
 /// Vectors of channels that are pooled per walk over the pixels.
 const CHANNELS: usize = 32;
@@ -161,9 +159,7 @@ impl<T: Element, R: Reduce<T>> Kernel<T> for Global<'_, '_, T, R> {
 impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
     #[inline(always)]
     fn put(&mut self, n: usize, c: usize, cell: R::Cell, by: T::Divisor) {
-        let one = T::one();
-        let v = self.reduce.finish(one, R::Acc::<T::One>::splat(one, cell), by);
-        store_apart(one, v, self.output, self.to.at(n, c, [0; 3]), 1, 1);
+        finish_one(self.reduce, cell, by, self.output, self.to.at(n, c, [0; 3]));
     }
 
     /// Lanes along the plane.
@@ -204,7 +200,7 @@ impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
     /// Lanes over channels, pixels in their order.
     #[inline(always)]
     fn pixel_by_pixel<L: Lanes<T>>(&mut self, lanes: L, n: usize, by: T::Divisor) {
-        let mut tile: [<R::Acc<L> as Register<L>>::Array; CHANNELS] = zeroed();
+        let mut tile: [Cells<T, L, R>; CHANNELS] = zeroed();
         let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut tile);
         let Strides { channel: step, .. } = self.from.strides;
         let mut c = 0;

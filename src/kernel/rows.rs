@@ -64,7 +64,7 @@ impl<T: Element> Entry<T> for Weighted<Mean<T>> {
 
 type Cell<T, E> = <<E as Entry<T>>::Reduce as Reduce<T>>::Cell;
 type Acc<T, E, L> = <<E as Entry<T>>::Reduce as Reduce<T>>::Acc<L>;
-type Cells<T, E, L> = <Acc<T, E, L> as Register<L>>::Array;
+type Cells<T, E, L> = crate::reduce::Cells<T, L, <E as Entry<T>>::Reduce>;
 
 /// Merges rows into `cells`, one cell a column, and returns how many there were; without any,
 /// `cells` is left as it was. A row is where its first element lies, and its weight; its

@@ -1,6 +1,7 @@
 //! What the tests share: seeded numbers, images in several layouts, and comparison by bits.
 #![allow(dead_code, unreachable_pub)] // each test program uses its part
 
+use lanepool::tokens::Mode;
 use lanepool::{Divisor, Isa, NanPolicy, Shape, SizeRule, Strides, View, ViewMut, Window, reference};
 
 /// Instruction sets to test. Those named in `LANEPOOL_REQUIRE_ISA` (`,`-separated) must be there,
@@ -135,7 +136,8 @@ impl Lay {
     }
 }
 
-fn each(Shape { batch, channels, spatial: [d, h, w] }: Image, s: Strides<3>, mut visit: impl FnMut(usize, usize)) {
+/// Calls `visit` with each cell's place in the dense order and in memory.
+pub fn each(Shape { batch, channels, spatial: [d, h, w] }: Image, s: Strides<3>, mut visit: impl FnMut(usize, usize)) {
     let mut i = 0;
     for n in 0..batch {
         for c in 0..channels {
@@ -278,18 +280,35 @@ impl Op {
         let data = from.spread(case.shape, input);
         let input = from.view(case.shape, &data);
         to.collect(case.output().expect("windows fit"), |output| {
-            let done = match self {
-                Op::Max(nan) => {
-                    lanepool::MaxPool::new(case.window()).nan(nan).empty_value(EMPTY).run_on(isa, input, output)
-                }
-                Op::Avg(divisor) => {
-                    let pool = lanepool::AvgPool::new(case.window()).divisor(divisor);
-                    pool.empty_value(EMPTY).run_on(isa, input, output)
-                }
-            };
-            done.unwrap_or_else(|error| panic!("{error}: {case:?}"));
+            self.pool(case, isa, input, output);
         })
     }
+
+    /// Pools one view into another.
+    pub fn pool(self, case: &Case, isa: Isa, input: View<'_, f32, 3>, output: &mut ViewMut<'_, f32, 3>) {
+        let done = match self {
+            Op::Max(nan) => {
+                lanepool::MaxPool::new(case.window()).nan(nan).empty_value(EMPTY).run_on(isa, input, output)
+            }
+            Op::Avg(divisor) => {
+                let pool = lanepool::AvgPool::new(case.window()).divisor(divisor);
+                pool.empty_value(EMPTY).run_on(isa, input, output)
+            }
+        };
+        done.unwrap_or_else(|error| panic!("{error}: {case:?}"));
+    }
+}
+
+/// Every token mode, for the library and for the reference.
+pub fn token_modes<'a>(weights: &'a [f32], scores: &'a [f32]) -> [(Mode<'a>, reference::Mode<'a>); 6] {
+    [
+        (Mode::First, reference::Mode::First),
+        (Mode::Last, reference::Mode::Last),
+        (Mode::Mean, reference::Mode::Mean),
+        (Mode::Max, reference::Mode::Max),
+        (Mode::WeightedMean(weights), reference::Mode::WeightedMean(weights)),
+        (Mode::Attention(scores), reference::Mode::Attention(scores)),
+    ]
 }
 
 /// Every operation, layout pair and instruction set against the reference.

@@ -62,9 +62,7 @@ fn digest(isa: Isa) -> u64 {
         let mask: Vec<u8> = (0..count).map(|_| random.below(3) as u8).collect();
         let (weights, scores) = (random.floats(count), random.floats(count));
         let sequence = Tokens::new(&tokens, [count, dim]).unwrap();
-        let modes =
-            [Mode::First, Mode::Last, Mode::Mean, Mode::Max, Mode::WeightedMean(&weights), Mode::Attention(&scores)];
-        for mode in modes {
+        for (mode, _) in token_modes(&weights, &scores) {
             let mut y = vec![0.0; dim];
             TokenPool::new(mode).l2_normalize(L2_EPSILON).run_on(isa, sequence, Keep::mask(&mask), &mut y).unwrap();
             digest.add(&y, matches!(mode, Mode::Max));

@@ -52,13 +52,12 @@ proptest! {
         );
         let dense = Random(seed).floats(case.cells());
         for lay in LAYS {
-            let data = vec![f32::NAN; lay.spread(whole, &vec![0.0; cells(whole)]).len()];
-            let mut data = data;
-            // The crop's strides are the whole's: lay the cells out through a mutable crop.
+            let mut data = lay.spread(whole, &vec![f32::NAN; cells(whole)]);
             let strides = lay.strides(whole);
             let ranges: [_; 3] = std::array::from_fn(|i| from[i]..from[i] + case.shape.spatial[i]);
             let start: usize = (0..3).map(|i| from[i] * strides.spatial[i]).sum();
-            lay_out(&mut data[start..], case.shape, strides, &dense);
+            // The crop's strides are the whole's.
+            each(case.shape, strides, |i, at| data[start + at] = dense[i]);
             let crop = View::with_strides(&data, whole, strides).unwrap();
             let crop = crop.crop(ranges).unwrap().channels(0..case.shape.channels).unwrap();
             let crop = crop.batch(0..case.shape.batch).unwrap();
@@ -67,16 +66,7 @@ proptest! {
                 for isa in isas() {
                     let mut y = vec![SENTINEL; cells(out)];
                     let output = &mut ViewMut::nchw(&mut y, out).unwrap();
-                    match op {
-                        Op::Max(nan) => {
-                            let pool = lanepool::MaxPool::new(case.window()).nan(nan).empty_value(EMPTY);
-                            pool.run_on(isa, crop, output).unwrap();
-                        }
-                        Op::Avg(divisor) => {
-                            let pool = lanepool::AvgPool::new(case.window()).divisor(divisor).empty_value(EMPTY);
-                            pool.run_on(isa, crop, output).unwrap();
-                        }
-                    }
+                    op.pool(&case, isa, crop, output);
                     assert_same(&y, &want, op.is_max(), (op, isa, lay, &case));
                 }
             }
@@ -101,14 +91,7 @@ proptest! {
         }
         let (weights, scores) = (random.wild_floats(count), random.wild_floats(count));
         let sequence = Tokens::with_stride(&data, [count, dim], stride).unwrap();
-        for (mode, textbook) in [
-            (Mode::First, reference::Mode::First),
-            (Mode::Last, reference::Mode::Last),
-            (Mode::Mean, reference::Mode::Mean),
-            (Mode::Max, reference::Mode::Max),
-            (Mode::WeightedMean(&weights), reference::Mode::WeightedMean(&weights)),
-            (Mode::Attention(&scores), reference::Mode::Attention(&scores)),
-        ] {
+        for (mode, textbook) in token_modes(&weights, &scores) {
             let mut want = vec![0.0; dim];
             let pooled = reference::tokens(textbook, &dense, &flags, &mut want);
             for isa in isas() {
@@ -118,15 +101,5 @@ proptest! {
                 assert_same(&y, &want, matches!(mode, Mode::Max), (mode, isa, &flags));
             }
         }
-    }
-}
-
-fn lay_out(data: &mut [f32], shape: Image, s: lanepool::Strides<3>, dense: &[f32]) {
-    let [d, h, w] = shape.spatial;
-    for (i, &x) in dense.iter().enumerate() {
-        let (plane, cell) = (i / (d * h * w), i % (d * h * w));
-        let at = plane / shape.channels * s.batch + plane % shape.channels * s.channel;
-        let at = at + cell / (h * w) * s.spatial[0] + cell / w % h * s.spatial[1] + cell % w * s.spatial[2];
-        data[at] = x;
     }
 }

@@ -72,15 +72,7 @@ fn check(count: usize, dim: usize, gap: usize, flags: &[bool], wild: bool, seed:
     }
     let mask: Vec<u8> = flags.iter().enumerate().map(|(t, &keep)| if keep { 1 + t as u8 } else { 0 }).collect();
     let sequence = Tokens::with_stride(&data, [count, dim], stride).unwrap();
-    let modes = [
-        (Mode::First, reference::Mode::First),
-        (Mode::Last, reference::Mode::Last),
-        (Mode::Mean, reference::Mode::Mean),
-        (Mode::Max, reference::Mode::Max),
-        (Mode::WeightedMean(&weights), reference::Mode::WeightedMean(&weights)),
-        (Mode::Attention(&scores), reference::Mode::Attention(&scores)),
-    ];
-    for (mode, textbook) in modes {
+    for (mode, textbook) in token_modes(&weights, &scores) {
         let mut want = vec![0.0; dim];
         let pooled = reference::tokens(textbook, &dense, flags, &mut want);
         let mut normal = want.clone();
