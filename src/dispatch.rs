@@ -150,11 +150,11 @@ macro_rules! lanewise {
                     Kind::Portable => kernel.run(Portable),
                     #[cfg(target_arch = "x86_64")]
                     Kind::Avx2(lanes) => {
-                        #[target_feature(enable = "avx2")]
+                        #[target_feature(enable = "avx2,f16c")]
                         fn enter<K: Kernel<$element>>(lanes: Avx2, kernel: K) -> K::Output {
                             kernel.run(lanes)
                         }
-                        // SAFETY: an `Avx2` value exists only where AVX2 does.
+                        // SAFETY: an `Avx2` value exists only where AVX2 and F16C do.
                         unsafe { enter(lanes, kernel) }
                     }
                 }
@@ -163,4 +163,6 @@ macro_rules! lanewise {
     )*};
 }
 
-lanewise!(f32);
+lanewise!(f32, f64, i8, u8, i16);
+#[cfg(feature = "half")]
+lanewise!(half::f16, half::bf16);

@@ -84,6 +84,8 @@ pub enum Argument {
     Weights,
     /// One score a token.
     Scores,
+    /// One index an output.
+    Indices,
 }
 
 impl fmt::Display for Argument {
@@ -94,6 +96,7 @@ impl fmt::Display for Argument {
             Self::Mask => "mask",
             Self::Weights => "weights",
             Self::Scores => "scores",
+            Self::Indices => "indices",
         })
     }
 }
@@ -187,6 +190,33 @@ pub enum PoolError {
     },
     /// A clamp with a NaN bound, or with the lower bound above the upper one.
     Clamp,
+    /// A quantisation whose scale is not a finite number above zero, or whose zero point is no code of
+    /// the element type.
+    Quantization {
+        /// Whose codes it describes.
+        argument: Argument,
+    },
+    /// A norm whose exponent is not above zero, or whose floor is negative or not finite.
+    Exponent,
+    /// An index that names no cell of the output.
+    Index {
+        /// Its place among the indices: batch, channels and spatial axes in row-major order.
+        position: usize,
+        /// Cells that can be named.
+        cells: usize,
+    },
+    /// More cells than the index type can number.
+    IndexType {
+        /// Cells to number.
+        cells: usize,
+    },
+    /// A framework's attribute that contradicts another one or its definition.
+    Attribute {
+        /// The framework's name of it.
+        name: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+    },
 }
 
 impl fmt::Display for PoolError {
@@ -218,6 +248,18 @@ impl fmt::Display for PoolError {
             Self::Range { axis, start, end, len } => {
                 write!(f, "the range {start}..{end} does not lie within the {len} of {axis}")
             }
+            Self::Quantization { argument } => write!(
+                f,
+                "the {argument}'s scale must be finite and above zero, and its zero point a code of the element type"
+            ),
+            Self::Exponent => {
+                f.write_str("the exponent of a norm must be above zero, and its floor finite and not negative")
+            }
+            Self::Index { position, cells } => {
+                write!(f, "index {position} does not name one of the output's {cells} cells")
+            }
+            Self::IndexType { cells } => write!(f, "the index type is too small to number {cells} cells"),
+            Self::Attribute { name, reason } => write!(f, "the attribute {name} {reason}"),
             Self::Clamp => f.write_str("the clamp bounds are NaN or the lower one is above the upper one"),
         }
     }

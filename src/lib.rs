@@ -4,22 +4,28 @@
 mod dispatch;
 mod element;
 mod error;
+pub mod frameworks;
 pub mod fixed;
+mod index;
 mod kernel;
 mod lanes;
 mod pool;
 mod reduce;
 pub mod reference;
+mod round;
 pub mod tokens;
 mod view;
 mod window;
 
 pub use dispatch::Isa;
-pub use element::Element;
+pub use element::{Element, Float, Integer};
 pub use error::{Argument, AxisName, Parameter, PoolError};
+pub use index::Index;
 pub use pool::{
-    Average, AvgPool, GlobalAvgPool, GlobalMaxPool, GlobalPool, MaxPool, Maximum, NanPolicy, Operation, Pool,
-    global_avg_pool, global_max_pool,
+    AdaptiveAvgPool, AdaptiveMaxPool, Average, AvgPool, Bins, Geometry, GlobalAvgPool, GlobalLpPool, GlobalMaxPool,
+    IndexLayout, LpNorm, LpPool, MaxPool, Maximum, NanPolicy, Operation, Pool, ScaledMaximum, Whole, global_avg_pool,
+    global_max_pool, max_unpool,
 };
+pub use round::{Quantization, Rounding};
 pub use view::{IntoShape, Shape, Strides, View, ViewMut};
 pub use window::{Divisor, SizeRule, Window};

@@ -17,6 +17,15 @@ pub struct Shape<const D: usize> {
     pub spatial: [usize; D],
 }
 
+impl<const D: usize> Shape<D> {
+    /// The same shape with three spatial axes.
+    pub(crate) fn lift(&self) -> Shape<3> {
+        let mut spatial = [1; 3];
+        spatial[3 - D..].copy_from_slice(&self.spatial);
+        Shape { batch: self.batch, channels: self.channels, spatial }
+    }
+}
+
 /// Elements from one cell to the next along each axis of a [`Shape`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Strides<const D: usize> {
@@ -168,12 +177,10 @@ impl<const D: usize> Layout<D> {
 
     /// The same image with three spatial axes.
     pub(crate) fn lift(&self) -> Layout<3> {
-        let mut spatial = [1; 3];
         let mut strides = [0; 3];
-        spatial[3 - D..].copy_from_slice(&self.shape.spatial);
         strides[3 - D..].copy_from_slice(&self.strides.spatial);
         Layout {
-            shape: Shape { batch: self.shape.batch, channels: self.shape.channels, spatial },
+            shape: self.shape.lift(),
             strides: Strides { batch: self.strides.batch, channel: self.strides.channel, spatial: strides },
         }
     }
@@ -333,6 +340,25 @@ impl<T, const D: usize> ViewMut<'_, T, D> {
     pub fn reborrow(&mut self) -> ViewMut<'_, T, D> {
         ViewMut { data: self.data, layout: self.layout }
     }
+
+    /// Writes `value` to every cell.
+    pub(crate) fn fill(&mut self, value: T)
+    where
+        T: Copy,
+    {
+        let Layout { shape: Shape { batch, channels, spatial: [depth, rows, cols] }, strides } = self.layout.lift();
+        let layout = self.layout.lift();
+        for n in 0..batch {
+            for c in 0..channels {
+                for z in 0..depth {
+                    for y in 0..rows {
+                        let from = layout.at(n, c, [z, y, 0]);
+                        scatter_all(self.data, from, strides.spatial[2], cols, value);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Reads of whole arrays at any element of a slice.
@@ -365,7 +391,7 @@ impl<'a, T: Pod, A: Pod> Reader<'a, T, A> {
     /// The array that starts at element `index`.
     #[inline(always)]
     pub(crate) fn at(&self, index: usize) -> &'a A {
-        debug_assert!(index <= self.last, "array at {index} past the last one at {}", self.last);
+        debug_assert!(index <= self.last);
         let index = index.min(self.last);
         // SAFETY: `index <= last = data.len() - len_of::<T, A>()`, so the offset is inside the slice.
         let from = unsafe { self.data.as_ptr().add(index) };
@@ -393,7 +419,7 @@ impl<'a, T: Pod, A: Pod> Writer<'a, T, A> {
     /// The array that starts at element `index`.
     #[inline(always)]
     pub(crate) fn at(&mut self, index: usize) -> &mut A {
-        debug_assert!(index <= self.last, "array at {index} past the last one at {}", self.last);
+        debug_assert!(index <= self.last);
         let index = index.min(self.last);
         // SAFETY: `index <= last = data.len() - len_of::<T, A>()`, so the offset is inside the slice.
         let to = unsafe { self.data.as_mut_ptr().add(index) };
@@ -413,6 +439,15 @@ pub(crate) fn gather<T: Pod, A: Pod + AsMut<[T]>>(data: &[T], at: usize, step: u
         }
     }
     array
+}
+
+/// Writes `value` to `n` places that lie `step` apart.
+fn scatter_all<T: Copy>(data: &mut [T], at: usize, step: usize, n: usize, value: T) {
+    for i in 0..n {
+        if let Some(to) = data.get_mut(at + i * step) {
+            *to = value;
+        }
+    }
 }
 
 /// Copies the first `n` elements of an array to places that lie `step` apart.

@@ -143,6 +143,48 @@ impl<const D: usize> Window<D> {
         Ok(size)
     }
 
+    /// The least input that max pooling with this window takes to `pooled` windows: the size to
+    /// which [`max_unpool`](crate::max_unpool) restores them unless the caller knows better,
+    /// `(pooled - 1) * stride - padding + span`. Of a SAME rule, `pooled * stride`.
+    ///
+    /// # Errors
+    /// [`PoolError::Zero`], [`PoolError::EmptyInput`] if an extent of `pooled` is zero, or
+    /// [`PoolError::Overflow`], also where the padding is wider than the windows.
+    ///
+    /// Definition: PyTorch `MaxUnpool2d`, ONNX `MaxUnpool`.
+    pub const fn unpooled_size(&self, pooled: [usize; D]) -> Result<[usize; D], PoolError> {
+        let mut size = [0; D];
+        let mut i = 0;
+        while i < D {
+            let overflow = Err(PoolError::Overflow { axis: AxisName::spatial::<D>(i) });
+            // An input of one cell shows what is zero; that it may not fit the window is no matter here.
+            match self.axis(i, if pooled[i] == 0 { 0 } else { 1 }) {
+                Err(error @ (PoolError::Zero { .. } | PoolError::EmptyInput { .. })) => return Err(error),
+                _ => {}
+            }
+            let starts = match (pooled[i] - 1).checked_mul(self.stride[i]) {
+                Some(starts) => starts,
+                None => return overflow,
+            };
+            let (reach, padding) = match self.padding {
+                Padding::Explicit(padding) => {
+                    let span = match (self.kernel[i] - 1).checked_mul(self.dilation[i]) {
+                        Some(span) => span,
+                        None => return overflow,
+                    };
+                    (starts.checked_add(span), padding[i][0].checked_add(padding[i][1]))
+                }
+                Padding::SameUpper | Padding::SameLower => (starts.checked_add(self.stride[i] - 1), Some(0)),
+            };
+            size[i] = match (reach, padding) {
+                (Some(reach), Some(padding)) if reach < usize::MAX && padding <= reach => reach - padding + 1,
+                _ => return overflow,
+            };
+            i += 1;
+        }
+        Ok(size)
+    }
+
     /// The first window, on the outermost axis that has one, without a tap inside the input.
     /// Such windows come from padding as wide as the kernel, from dilation wider than the input,
     /// and from [`SizeRule::CeilUnclipped`].
@@ -201,7 +243,7 @@ macro_rules! some {
 /// One axis of a window on an input of known size. Every position that the methods compute
 /// is below a bound that was checked when this was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Axis {
+pub struct Axis {
     pub(crate) input: usize,
     pub(crate) output: usize,
     pub(crate) kernel: usize,
@@ -212,6 +254,8 @@ pub(crate) struct Axis {
     pub(crate) padded: usize,
     /// Cells from the first to the last tap.
     pub(crate) span: usize,
+    /// Whether windows are bins of unequal size: then `kernel` is the largest, and `stride` 0.
+    pub(crate) bins: bool,
 }
 
 /// The taps of one window on one axis.
@@ -228,7 +272,22 @@ pub(crate) struct Taps {
 impl Axis {
     /// The axis that is not there: one cell, one tap.
     pub(crate) const UNIT: Self =
-        Self { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_start: 0, padded: 1, span: 1 };
+        Self { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_start: 0, padded: 1, span: 1, bins: false };
+
+    /// `output` bins of `input` cells, neither of which is zero: bin `i` is what the `i`-th of
+    /// `output` equal parts touches. `None` where a number overflows.
+    pub(crate) const fn bins(input: usize, output: usize) -> Option<Self> {
+        if input.is_multiple_of(output) {
+            let kernel = input / output;
+            return Some(Self { input, output, kernel, stride: kernel, padded: input, span: kernel, ..Self::UNIT });
+        }
+        // The last edge is the greatest product.
+        if (input as u64).checked_mul(output as u64).is_none() {
+            return None;
+        }
+        let kernel = input.div_ceil(output) + 1;
+        Some(Self { input, output, kernel, stride: 0, padded: input, span: kernel, bins: true, ..Self::UNIT })
+    }
 
     /// `None` where a number overflows, `Err([span, padded input])` where the window does not fit.
     const fn new<const D: usize>(
@@ -265,7 +324,7 @@ impl Axis {
         };
         // The end of the last window bounds every position.
         some!(some!((output - 1).checked_mul(stride)).checked_add(span));
-        Some(Ok(Self { input: n, output, kernel, stride, dilation, pad_start, padded, span }))
+        Some(Ok(Self { input: n, output, kernel, stride, dilation, pad_start, padded, span, bins: false }))
     }
 
     /// Taps below `bound`, a position that counts padding, in a window that starts at `start`.
@@ -282,6 +341,9 @@ impl Axis {
     /// The taps of window `o`.
     #[inline]
     pub(crate) const fn taps(&self, o: usize) -> Taps {
+        if self.bins {
+            return self.bin(o);
+        }
         let start = o * self.stride;
         let before = self.taps_below(start, self.pad_start);
         let below_end = self.taps_below(start, self.pad_start + self.input);
@@ -293,8 +355,19 @@ impl Axis {
         }
     }
 
+    /// The taps of bin `o`: from `floor(o * n / output)` to below `ceil((o + 1) * n / output)`.
+    const fn bin(&self, o: usize) -> Taps {
+        let (o, n, output) = (o as u64, self.input as u64, self.output as u64);
+        let (start, end) = (o * n / output, ((o + 1) * n).div_ceil(output));
+        let real = (end - start) as usize;
+        Taps { start: start as usize, real, padded: real }
+    }
+
     /// The outputs whose taps are all real.
     pub(crate) const fn interior(&self) -> core::ops::Range<usize> {
+        if self.bins {
+            return 0..self.output;
+        }
         let start = self.pad_start.div_ceil(self.stride);
         let end = match (self.pad_start + self.input).checked_sub(self.span) {
             Some(last) => last / self.stride + 1,

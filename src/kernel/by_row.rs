@@ -1,7 +1,7 @@
 //! What the kernels that take an image row by row have in common: the walk over the rows of the
 //! output, and single outputs, for borders and for windows that fit nowhere else.
 
-use super::{Apart, Windows, store_apart, window};
+use super::{Apart, Windows, loop_window, store_apart};
 use crate::element::Element;
 use crate::lanes::Lanes;
 use crate::reduce::Reduce;
@@ -15,6 +15,8 @@ pub(super) struct Row {
     pub(super) from: usize,
     /// Element of the first output.
     pub(super) to: usize,
+    /// Image, channel, and position along depth and rows.
+    pub(super) cell: [usize; 4],
     /// Taps along depth and rows; each axis has one that is real.
     pub(super) axes: [Taps; 2],
     /// Elements from a tap to the next along depth and rows.
@@ -69,7 +71,8 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
                         let r = rows.taps(y);
                         let from = from.wrapping_add(r.start.wrapping_mul(row_stride));
                         let to = to + y * self.to.strides.spatial[1];
-                        let row = Row { from, to, axes: [d, r], steps, ahead: r.real.wrapping_mul(row_stride) };
+                        let cell = [n, c, z, y];
+                        let row = Row { from, to, cell, axes: [d, r], steps, ahead: r.real.wrapping_mul(row_stride) };
                         if d.real == 0 || r.real == 0 {
                             (0..cols.output).for_each(|x| self.put(row, x, self.fill));
                         } else {
@@ -87,8 +90,22 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
         scatter(self.output, row.to + x * self.to.strides.spatial[2], 1, 1, &[value]);
     }
 
-    /// Pools one output.
-    #[inline(always)]
+    /// Where the real taps of output `x` lie, in row-major order.
+    pub(super) fn taps(&self, row: Row, x: usize) -> impl Iterator<Item = usize> + Clone + use<T, R> {
+        let [.., cols] = self.axes;
+        let (taps, [depth, rows]) = (cols.taps(x), row.taps());
+        let step = self.from.strides.spatial[2];
+        let from = row.from.wrapping_add(taps.start.wrapping_mul(step));
+        // These wrap only where an axis has one real tap, and then nothing uses them.
+        let (step, steps) = (step.wrapping_mul(cols.dilation), row.steps);
+        let lines = (0..depth).flat_map(move |d| {
+            (0..rows).map(move |r| from.wrapping_add(d.wrapping_mul(steps[0])).wrapping_add(r.wrapping_mul(steps[1])))
+        });
+        lines.flat_map(move |line| (0..taps.real).map(move |t| line.wrapping_add(t.wrapping_mul(step))))
+    }
+
+    /// Pools one output, without vectors: the same code for every instruction set.
+    #[inline(never)]
     pub(super) fn one(&mut self, row: Row, x: usize) {
         let one = T::one();
         let cols = self.axes[2];
@@ -100,7 +117,7 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
         let source = Apart { lanes: one, reduce: self.reduce, data: self.input, step: 1, n: 1 };
         let ([d, r], [ds, rs]) = (row.taps(), row.steps);
         let steps = [ds, rs, stride.wrapping_mul(cols.dilation)];
-        let acc = window(&source, row.from + c.start * stride, [d, r, c.real], steps);
+        let acc = loop_window(&source, row.from + c.start * stride, [d, r, c.real], steps);
         let v = self.reduce.finish(one, acc, self.divisor([row.axes[0], row.axes[1], c]));
         store_apart(one, v, self.output, row.to + x * self.to.strides.spatial[2], 1, 1);
     }

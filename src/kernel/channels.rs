@@ -2,105 +2,149 @@
 //! clipped once per pixel, and a tile of vectors stays in registers from the first tap to the
 //! one store.
 
-use super::{Adjacent, Apart, Windows, store_apart, window};
+use super::{Adjacent, Apart, Windows, loop_window, store_apart, window};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::Reduce;
 use crate::view::{Reader, Writer, scatter};
+use crate::window::Taps;
 
-/// Vectors of channels per tile. Sixteen registers hold a column, the window, and a tap.
+/// Vectors of channels per tile, of one register each; wider ones as few as that makes. Sixteen
+/// registers hold a column, the window, and a tap.
 const TILE: usize = 4;
 
 /// Where the first channel of a pixel lies, and its window.
 #[derive(Clone, Copy)]
-struct Pixel {
-    from: usize,
-    to: usize,
-    taps: [usize; 3],
-    steps: [usize; 3],
+pub(super) struct Pixel {
+    /// Element of the first tap.
+    pub(super) from: usize,
+    /// Element of the output.
+    pub(super) to: usize,
+    /// Image, and position of the output.
+    pub(super) cell: [usize; 4],
+    /// Taps along each axis, which has one that is real.
+    pub(super) axes: [Taps; 3],
+    /// Elements from a tap to the next.
+    pub(super) steps: [usize; 3],
 }
 
 impl Pixel {
+    /// Real taps along each axis.
+    #[inline(always)]
+    pub(super) fn taps(&self) -> [usize; 3] {
+        self.axes.map(|taps| taps.real)
+    }
+
     /// Elements from the first tap to the last.
     #[inline(always)]
     fn last_tap(&self) -> usize {
-        let [d, y, x] = core::array::from_fn(|i| (self.taps[i] - 1) * self.steps[i]);
+        let [d, y, x] = core::array::from_fn(|i| (self.axes[i].real - 1) * self.steps[i]);
         d + y + x
     }
 }
 
-#[inline(always)]
-pub(super) fn run<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Windows<'_, '_, T, R>) {
-    let [depth, rows, cols] = w.axes;
-    let mut steps = w.from.strides.spatial;
-    for (step, axis) in steps.iter_mut().zip(&w.axes) {
-        // Wraps only where the window has one real tap, and then nothing uses it.
-        *step = step.wrapping_mul(axis.dilation);
-    }
-    let tiles = Reader::new(w.input);
-    let tiles = tiles.map(|reader| Adjacent::<T, L, R, TILE> { lanes, reduce: w.reduce, reader });
-    let vectors = Reader::new(w.input);
-    let vectors = vectors.map(|reader| Adjacent::<T, L, R, 1> { lanes, reduce: w.reduce, reader });
-    for n in 0..w.from.shape.batch {
-        for z in 0..depth.output {
-            let d = depth.taps(z);
-            for y in 0..rows.output {
-                let r = rows.taps(y);
-                for x in 0..cols.output {
-                    let c = cols.taps(x);
-                    let taps = [d.real, r.real, c.real];
-                    let to = w.to.at(n, 0, [z, y, x]);
-                    if taps.contains(&0) {
-                        for channel in 0..w.from.shape.channels {
-                            scatter(w.output, to + channel * w.to.strides.channel, 1, 1, &[w.fill]);
+/// Work on all channels of one pixel of the output.
+pub(super) trait PixelPass<T, R> {
+    fn pixel(&mut self, w: &mut Windows<'_, '_, T, R>, pixel: Pixel);
+}
+
+impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
+    /// Runs `pass` on every pixel that has taps, and fills the others.
+    #[inline(always)]
+    pub(super) fn each_pixel(&mut self, pass: &mut impl PixelPass<T, R>) {
+        let [depth, rows, cols] = self.axes;
+        let mut steps = self.from.strides.spatial;
+        for (step, axis) in steps.iter_mut().zip(&self.axes) {
+            // Wraps only where the window has one real tap, and then nothing uses it.
+            *step = step.wrapping_mul(axis.dilation);
+        }
+        for n in 0..self.from.shape.batch {
+            for z in 0..depth.output {
+                let d = depth.taps(z);
+                for y in 0..rows.output {
+                    let r = rows.taps(y);
+                    for x in 0..cols.output {
+                        let c = cols.taps(x);
+                        let to = self.to.at(n, 0, [z, y, x]);
+                        if d.real == 0 || r.real == 0 || c.real == 0 {
+                            for channel in 0..self.from.shape.channels {
+                                scatter(self.output, to + channel * self.to.strides.channel, 1, 1, &[self.fill]);
+                            }
+                            continue;
                         }
-                        continue;
+                        let from = self.from.at(n, 0, [d.start, r.start, c.start]);
+                        pass.pixel(self, Pixel { from, to, cell: [n, z, y, x], axes: [d, r, c], steps });
                     }
-                    let from = w.from.at(n, 0, [d.start, r.start, c.start]);
-                    let by = w.divisor([d, r, c]);
-                    pixel(lanes, &mut w, &tiles, &vectors, Pixel { from, to, taps, steps }, by);
                 }
             }
         }
     }
 }
 
+/// The pass of all reducers.
+struct Channels<L>(L);
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T>> PixelPass<T, R> for Channels<L> {
+    #[inline(always)]
+    fn pixel(&mut self, w: &mut Windows<'_, '_, T, R>, p: Pixel) {
+        let by = w.divisor(p.axes);
+        pixel(self.0, w, p, by);
+    }
+}
+
 #[inline(always)]
-fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(
-    lanes: L,
-    w: &mut Windows<'_, '_, T, R>,
-    tiles: &Option<Adjacent<'_, T, L, R, TILE>>,
-    vectors: &Option<Adjacent<'_, T, L, R, 1>>,
-    p: Pixel,
-    by: T::Divisor,
-) {
+pub(super) fn run<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Windows<'_, '_, T, R>) {
+    w.each_pixel(&mut Channels(lanes));
+}
+
+#[inline(always)]
+fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, w: &mut Windows<'_, '_, T, R>, p: Pixel, by: T::Divisor) {
     let channels = w.from.shape.channels;
     let mut c = 0;
-    if let Some(tiles) = tiles {
-        while c + TILE * L::N <= channels {
-            block(lanes, w, tiles, p, c, by);
-            c += TILE * L::N;
-        }
+    match R::Acc::<L>::REGISTERS {
+        1 => c = tiles::<T, L, R, TILE>(lanes, w, p, c, by),
+        2 => c = tiles::<T, L, R, { TILE / 2 }>(lanes, w, p, c, by),
+        _ => {}
     }
+    let vectors = Reader::new(w.input).map(|reader| Adjacent::<T, L, R, 1> { lanes, reduce: w.reduce, reader });
     match vectors {
         Some(vectors) if channels >= L::N => {
             while c < channels {
                 // The last vector overlaps its neighbour rather than leave a tail.
-                block(lanes, w, vectors, p, c.min(channels - L::N), by);
+                block(lanes, w, &vectors, p, c.min(channels - L::N), by);
                 c += L::N;
             }
         }
         // Fewer channels than lanes. A vector may reach past them, if only the slice goes on.
         Some(vectors) if p.from + p.last_tap() + L::N <= w.input.len() => {
-            let [acc] = window(vectors, p.from, p.taps, p.steps);
+            let [acc] = window(&vectors, p.from, p.taps(), p.steps);
             few(lanes, w, p, acc, by);
         }
         _ => {
             let source = Apart { lanes, reduce: w.reduce, data: w.input, step: 1, n: channels };
-            let acc = window(&source, p.from, p.taps, p.steps);
+            let acc = loop_window(&source, p.from, p.taps(), p.steps);
             few(lanes, w, p, acc, by);
         }
     }
+}
+
+/// Tiles of `V` vectors from channel `c` on; returns the first channel that is left.
+#[inline(always)]
+fn tiles<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
+    lanes: L,
+    w: &mut Windows<'_, '_, T, R>,
+    p: Pixel,
+    mut c: usize,
+    by: T::Divisor,
+) -> usize {
+    if let Some(reader) = Reader::new(w.input) {
+        let source = Adjacent::<T, L, R, V> { lanes, reduce: w.reduce, reader };
+        while c + V * L::N <= w.from.shape.channels {
+            block(lanes, w, &source, p, c, by);
+            c += V * L::N;
+        }
+    }
+    c
 }
 
 /// Finishes fewer channels than lanes.
@@ -126,7 +170,7 @@ fn block<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     c: usize,
     by: T::Divisor,
 ) {
-    let acc = window(source, p.from + c, p.taps, p.steps);
+    let acc = window(source, p.from + c, p.taps(), p.steps);
     let step = w.to.strides.channel;
     let to = p.to + c * step;
     let (reduce, output) = (w.reduce, &mut *w.output);

@@ -5,7 +5,7 @@
 //! the tile.
 
 use super::by_row::{Row, RowPass};
-use super::{Adjacent, Apart, Windows, column, finish_one, store_apart, unrolled, zeroed};
+use super::{Adjacent, Apart, Windows, column, finish_one, merge_one, store_apart, unrolled, zeroed};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Cells, Reduce};
@@ -34,6 +34,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> RowPass<T, R> for Columns<T, L, R> {
     #[inline(always)]
     fn row(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row) {
         let cols = w.axes[2];
+        if cols.bins {
+            return self.bins(w, row);
+        }
         let mut x = 0;
         while x < cols.output {
             let outputs = x..x.saturating_add(self.at_once).min(cols.output);
@@ -56,8 +59,31 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
         // The pass across may read up to two vectors from the last column of a tile on.
         let room = ((TILE - 2) * L::N).checked_sub(cols.span)?;
         let patch = R::DIVIDES || cols.first_empty().is_some();
-        let at_once = room / cols.stride + 1;
+        // Bins have no stride, and find out for themselves.
+        let at_once = if cols.bins { 1 } else { room / cols.stride + 1 };
         Some(Self { lanes, at_once, patch, interior: cols.interior(), tile: [zeroed(); TILE] })
+    }
+
+    /// A row of bins: columns are merged down in vectors, bins one by one.
+    #[inline(always)]
+    fn bins(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row) {
+        let cols = w.axes[2];
+        let mut x = 0;
+        while x < cols.output {
+            let start = cols.taps(x).start;
+            let end = |x| cols.taps(x).start + cols.taps(x).real;
+            // One bin fits, as `new` has seen.
+            let mut last = x;
+            while last + 1 < cols.output && end(last + 1) - start <= (TILE - 2) * L::N {
+                last += 1;
+            }
+            self.down(w, row, row.taps(), start, end(last) - start);
+            let cells: &[R::Cell] = bytemuck::must_cast_slice(&self.tile);
+            for x in x..last + 1 {
+                merge_bin(w, row, x, cells, start);
+            }
+            x = last + 1;
+        }
     }
 
     /// Merges each of `len` columns, from padded position `start` on, into the tile.
@@ -187,8 +213,25 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
     }
 }
 
+/// Merges the columns of bin `x`, which lie in `cells` from column `start` on, and finishes it.
+#[inline(never)]
+fn merge_bin<T: Element, R: Reduce<T>>(
+    w: &mut Windows<'_, '_, T, R>,
+    row: Row,
+    x: usize,
+    cells: &[R::Cell],
+    start: usize,
+) {
+    let taps = w.axes[2].taps(x);
+    let columns = cells.iter().skip(taps.start - start).take(taps.real).copied();
+    if let Some(cell) = columns.reduce(|a, b| merge_one::<T, R>(w.reduce, a, b)) {
+        let by = w.divisor([row.axes[0], row.axes[1], taps]);
+        finish_one(w.reduce, cell, by, w.output, row.to + x * w.to.strides.spatial[2]);
+    }
+}
+
 /// Finishes one output at the border, whose taps are not those of the interior.
-#[inline(always)]
+#[inline(never)]
 fn border<T: Element, R: Reduce<T>>(w: &mut Windows<'_, '_, T, R>, row: Row, taps: [Taps; 3], x: usize, cell: R::Cell) {
     if taps[2].real == 0 {
         w.put(row, x, w.fill);

@@ -8,35 +8,55 @@
 //! | `columns` | output columns | windows on every other layout (NCHW, odd strides) |
 //! | `by_row` | | what the two kernels by rows share |
 //! | `pairs` | output columns | the same, for two columns two apart |
+//! | `pick` | channels, or output columns | maxima with their indices |
 //! | `rows` | the width of a row | many rows into one: tokens, global pooling of NHWC |
 //! | `plane` | a contiguous run | a whole run into one number: global pooling of NCHW, norms |
+//! | `wide` | | integer averages over more taps than a sum can hold |
+//! | `repair` | | norms whose powers overflow or vanish |
 
 mod by_row;
 mod channels;
 mod columns;
 mod pairs;
+pub(crate) mod pick;
 pub(crate) mod plane;
+pub(crate) mod repair;
 pub(crate) mod rows;
+pub(crate) mod wide;
 
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::lanes::{Lanes, Register};
 use crate::reduce::Reduce;
+use crate::round::Finish;
 use crate::view::Layout;
 use crate::window::{Axis, Divisor, Taps};
 
 /// A windowed operation whose geometry has been proved: the axes belong to both layouts, and
 /// the layouts to the slices.
-pub(crate) struct Windows<'i, 'o, T, R> {
+pub struct Windows<'i, 'o, T, R> {
     pub(crate) input: &'i [T],
     pub(crate) from: Layout<3>,
     pub(crate) output: &'o mut [T],
     pub(crate) to: Layout<3>,
     pub(crate) axes: [Axis; 3],
     pub(crate) divisor: Divisor,
+    pub(crate) finish: Finish,
     /// Written where a window has no real tap.
     pub(crate) fill: T,
     pub(crate) reduce: R,
+}
+
+impl<T> Windows<'_, '_, T, ()> {
+    /// The same work with its reducer.
+    #[inline(always)]
+    pub(crate) fn reducing<R>(&mut self, reduce: R) -> Windows<'_, '_, T, R>
+    where
+        T: Copy,
+    {
+        let Windows { input, from, ref mut output, to, axes, divisor, finish, fill, reduce: () } = *self;
+        Windows { input, from, output, to, axes, divisor, finish, fill, reduce }
+    }
 }
 
 impl<T: Element, R: Reduce<T>> Kernel<T> for Windows<'_, '_, T, R> {
@@ -67,7 +87,12 @@ fn columns_of_rows<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Windo
 impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
     #[inline(always)]
     fn divisor(&self, taps: [Taps; 3]) -> T::Divisor {
-        T::divisor(if R::DIVIDES { self.divisor.count(&self.axes, taps) } else { 1 })
+        if !R::DIVIDES {
+            return T::divisor(&self.finish, 1, 1);
+        }
+        // The product of the kernels was checked before running.
+        let real = taps[0].real * taps[1].real * taps[2].real;
+        T::divisor(&self.finish, self.divisor.count(&self.axes, taps), real as isize)
     }
 }
 
@@ -193,4 +218,25 @@ fn finish_one<T: Element, R: Reduce<T>>(reduce: R, cell: R::Cell, by: T::Divisor
     let one = T::one();
     let v = reduce.finish(one, R::Acc::<T::One>::splat(one, cell), by);
     store_apart(one, v, output, at, 1, 1);
+}
+
+/// The partial result of one element, without vectors.
+#[inline(always)]
+fn lift_one<T: Element, R: Reduce<T>>(reduce: R, x: T) -> R::Cell {
+    let one = T::one();
+    cell_of::<T, R>(reduce.lift(one, <T::One as Lanes<T>>::V::splat(one, x)))
+}
+
+/// Two partial results into one.
+#[inline(always)]
+fn merge_one<T: Element, R: Reduce<T>>(reduce: R, a: R::Cell, b: R::Cell) -> R::Cell {
+    let one = T::one();
+    cell_of::<T, R>(reduce.merge(one, R::Acc::<T::One>::splat(one, a), R::Acc::<T::One>::splat(one, b)))
+}
+
+#[inline(always)]
+fn cell_of<T: Element, R: Reduce<T>>(acc: R::Acc<T::One>) -> R::Cell {
+    let mut array = zeroed();
+    acc.store(T::one(), &mut array);
+    array.as_ref().first().copied().unwrap_or(R::EMPTY)
 }

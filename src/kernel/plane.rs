@@ -6,7 +6,7 @@
 //! vectors of every width, and for runs with gaps, which are walked element by element.
 
 use super::rows::{self, Plain};
-use super::{finish_one, zeroed};
+use super::{Windows, finish_one, lift_one, merge_one, zeroed};
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
@@ -107,44 +107,20 @@ fn tree<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     cells[0]
 }
 
-#[inline(always)]
-fn lift_one<T: Element, R: Reduce<T>>(reduce: R, x: T) -> R::Cell {
-    let one = T::one();
-    cell_of::<T, R>(reduce.lift(one, <T::One as Lanes<T>>::V::splat(one, x)))
-}
-
-#[inline(always)]
-fn merge_one<T: Element, R: Reduce<T>>(reduce: R, a: R::Cell, b: R::Cell) -> R::Cell {
-    let one = T::one();
-    cell_of::<T, R>(reduce.merge(one, R::Acc::<T::One>::splat(one, a), R::Acc::<T::One>::splat(one, b)))
-}
-
-#[inline(always)]
-fn cell_of<T: Element, R: Reduce<T>>(acc: R::Acc<T::One>) -> R::Cell {
-    let mut array = zeroed();
-    acc.store(T::one(), &mut array);
-    array.as_ref().first().copied().unwrap_or(R::EMPTY)
-}
-
 /// Every image and channel into one number.
-pub(crate) struct Global<'i, 'o, T, R> {
-    pub(crate) input: &'i [T],
-    pub(crate) from: Layout<3>,
-    pub(crate) output: &'o mut [T],
-    pub(crate) to: Layout<3>,
-    pub(crate) reduce: R,
-}
+pub(crate) struct Global<'i, 'o, T, R>(pub(crate) Windows<'i, 'o, T, R>);
 
 impl<T: Element, R: Reduce<T>> Kernel<T> for Global<'_, '_, T, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<T>>(mut self, lanes: L) {
-        let [depth, rows, cols] = self.from.shape.spatial;
-        let [depth_step, row_step, col_step] = self.from.strides.spatial;
-        let by = T::divisor((depth * rows * cols) as isize);
+        let Layout { shape, strides } = self.0.from;
+        let [depth, rows, cols] = shape.spatial;
+        let [depth_step, row_step, col_step] = strides.spatial;
+        let by = self.0.divisor(self.0.axes.map(|axis| axis.taps(0)));
         let flat = (rows == 1 || row_step == cols) && (depth == 1 || depth_step == rows * cols);
-        for n in 0..self.from.shape.batch {
+        for n in 0..shape.batch {
             if col_step != 1 {
                 self.pixel_by_pixel(lanes, n, by);
             } else if flat {
@@ -159,40 +135,40 @@ impl<T: Element, R: Reduce<T>> Kernel<T> for Global<'_, '_, T, R> {
 impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
     #[inline(always)]
     fn put(&mut self, n: usize, c: usize, cell: R::Cell, by: T::Divisor) {
-        finish_one(self.reduce, cell, by, self.output, self.to.at(n, c, [0; 3]));
+        finish_one(self.0.reduce, cell, by, self.0.output, self.0.to.at(n, c, [0; 3]));
     }
 
     /// Lanes along the plane.
     #[inline(always)]
     fn planes<L: Lanes<T>>(&mut self, lanes: L, n: usize, len: usize, by: T::Divisor) {
-        let channels = self.from.shape.channels;
+        let channels = self.0.from.shape.channels;
         let mut c = 0;
         while c + SIDE_BY_SIDE <= channels {
-            let starts: [usize; SIDE_BY_SIDE] = core::array::from_fn(|p| self.from.at(n, c + p, [0; 3]));
-            for (p, cell) in runs(lanes, self.reduce, self.input, starts, len).into_iter().enumerate() {
+            let starts: [usize; SIDE_BY_SIDE] = core::array::from_fn(|p| self.0.from.at(n, c + p, [0; 3]));
+            for (p, cell) in runs(lanes, self.0.reduce, self.0.input, starts, len).into_iter().enumerate() {
                 self.put(n, c + p, cell, by);
             }
             c += SIDE_BY_SIDE;
         }
         while c < channels {
-            let [cell] = runs(lanes, self.reduce, self.input, [self.from.at(n, c, [0; 3])], len);
+            let [cell] = runs(lanes, self.0.reduce, self.0.input, [self.0.from.at(n, c, [0; 3])], len);
             self.put(n, c, cell, by);
             c += 1;
         }
     }
 
-    /// The same order, element by element.
-    #[inline(always)]
+    /// The same order, element by element: the same code for every instruction set.
+    #[inline(never)]
     fn planes_with_gaps(&mut self, n: usize, by: T::Divisor) {
-        for c in 0..self.from.shape.channels {
+        for c in 0..self.0.from.shape.channels {
             let mut cells = [R::EMPTY; VIRTUAL_LANES];
-            for (i, at) in pixels(self.from, n, c).enumerate() {
-                if let (Some(cell), Some(x)) = (cells.get_mut(i % VIRTUAL_LANES), self.input.get(at)) {
-                    *cell = merge_one::<T, R>(self.reduce, *cell, lift_one(self.reduce, *x));
+            for (i, at) in pixels(self.0.from, n, c).enumerate() {
+                if let (Some(cell), Some(x)) = (cells.get_mut(i % VIRTUAL_LANES), self.0.input.get(at)) {
+                    *cell = merge_one::<T, R>(self.0.reduce, *cell, lift_one(self.0.reduce, *x));
                 }
             }
             let one = T::one();
-            let cell = tree(one, self.reduce, cells.map(|cell| R::Acc::<T::One>::splat(one, cell)), &[]);
+            let cell = tree(one, self.0.reduce, cells.map(|cell| R::Acc::<T::One>::splat(one, cell)), &[]);
             self.put(n, c, cell, by);
         }
     }
@@ -202,15 +178,15 @@ impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
     fn pixel_by_pixel<L: Lanes<T>>(&mut self, lanes: L, n: usize, by: T::Divisor) {
         let mut tile: [Cells<T, L, R>; CHANNELS] = zeroed();
         let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut tile);
-        let Strides { channel: step, .. } = self.from.strides;
+        let Strides { channel: step, .. } = self.0.from.strides;
         let mut c = 0;
-        while c < self.from.shape.channels {
-            let width = cells.len().min(self.from.shape.channels - c);
+        while c < self.0.from.shape.channels {
+            let width = cells.len().min(self.0.from.shape.channels - c);
             let Some(cells) = cells.get_mut(..width) else { return };
-            let rows = pixels(self.from, n, c).map(|at| (at, ()));
-            rows::fold(lanes, Plain(self.reduce), self.input, step, rows, cells);
-            let (to, step) = (self.to.at(n, c, [0; 3]), self.to.strides.channel);
-            rows::finish(lanes, self.reduce, cells, by, self.output, to, step);
+            let rows = pixels(self.0.from, n, c).map(|at| (at, ()));
+            rows::fold(lanes, Plain(self.0.reduce), self.0.input, step, rows, cells);
+            let (to, step) = (self.0.to.at(n, c, [0; 3]), self.0.to.strides.channel);
+            rows::finish(lanes, self.0.reduce, cells, by, self.0.output, to, step);
             c += width;
         }
     }

@@ -114,7 +114,11 @@ impl<T: Element, L: Lanes<T>, E: Entry<T>> Pass<'_, T, L, E> {
         let width = cells.len();
         let mut c = 0;
         if self.step == 1 {
-            c = self.tiles::<TILE>(cells, c);
+            match Acc::<T, E, L>::REGISTERS {
+                1 => c = self.tiles::<TILE>(cells, c),
+                2 => c = self.tiles::<{ TILE / 2 }>(cells, c),
+                _ => c = self.tiles::<{ TILE / 4 }>(cells, c),
+            }
             c = self.tiles::<1>(cells, c);
         }
         while c < width {

@@ -1,12 +1,13 @@
 //! Portable lanes where `wide` has no instructions: arrays and plain loops, which the compiler
 //! may vectorise (Helium, 32-bit NEON).
 
-use super::{Lanes, Register, Scalar};
+use super::{Indices, Lanes, Register, Scalar};
+use crate::round::Ratio;
 
 /// Whether these lanes are faster than one element at a time.
 pub(crate) const PORTABLE_IS_SIMD: bool = false;
 
-/// Lanes of four elements.
+/// Lanes of 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Portable;
 
@@ -15,74 +16,106 @@ pub(crate) type Native = Scalar;
 /// The value of [`Native`].
 pub(crate) const NATIVE: Native = Scalar;
 
+macro_rules! register {
+    ($($T:ty, $n:literal;)*) => {$(
+        impl Register<Portable> for [$T; $n] {
+            type Item = $T;
+            type Array = [$T; $n];
+
+            #[inline(always)]
+            fn load(_: Portable, from: &[$T; $n]) -> Self {
+                *from
+            }
+
+            #[inline(always)]
+            fn store(self, _: Portable, to: &mut [$T; $n]) {
+                *to = self;
+            }
+
+            #[inline(always)]
+            fn unzip(_: Portable, a: Self, b: Self) -> (Self, Self) {
+                let at = |i: usize| if i < $n { a[i] } else { b[i - $n] };
+                (core::array::from_fn(|i| at(2 * i)), core::array::from_fn(|i| at(2 * i + 1)))
+            }
+
+            #[inline(always)]
+            fn splat(_: Portable, x: $T) -> Self {
+                [x; $n]
+            }
+        }
+    )*};
+}
+register! {
+    f32, 4;
+    f64, 2;
+    i8, 16;
+    u8, 16;
+    i16, 8;
+    i32, 16;
+    i32, 8;
+}
+
 /// Applies `f` pair by pair.
 #[inline(always)]
-fn zip(a: [f32; 4], b: [f32; 4], f: impl Fn(f32, f32) -> f32) -> [f32; 4] {
+fn zip<T: Copy, const N: usize>(a: [T; N], b: [T; N], f: impl Fn(T, T) -> T) -> [T; N] {
     core::array::from_fn(|i| f(a[i], b[i]))
 }
 
-impl Register<Portable> for [f32; 4] {
-    type Item = f32;
-    type Array = [f32; 4];
+/// Every operation is [`Scalar`]'s, element by element.
+macro_rules! lanes {
+    ($($T:ty, sums in $Sum:ty, over $Divisor:ty, $n:literal;)*) => {$(
+        impl Lanes<$T> for Portable {
+            const N: usize = $n;
+            type V = [$T; $n];
+            type Sum = [$Sum; $n];
+            type Index = Indices<$n>;
 
-    #[inline(always)]
-    fn load(_: Portable, from: &[f32; 4]) -> [f32; 4] {
-        *from
-    }
+            #[inline(always)]
+            fn maximum(self, a: [$T; $n], b: [$T; $n]) -> [$T; $n] {
+                zip(a, b, |a, b| Lanes::<$T>::maximum(Scalar, a, b))
+            }
 
-    #[inline(always)]
-    fn store(self, _: Portable, to: &mut [f32; 4]) {
-        *to = self;
-    }
+            #[inline(always)]
+            fn maximum_number(self, a: [$T; $n], b: [$T; $n]) -> [$T; $n] {
+                zip(a, b, |a, b| Lanes::<$T>::maximum_number(Scalar, a, b))
+            }
 
-    #[inline(always)]
-    fn unzip(_: Portable, [a, b, c, d]: [f32; 4], [e, f, g, h]: [f32; 4]) -> ([f32; 4], [f32; 4]) {
-        ([a, c, e, g], [b, d, f, h])
-    }
+            #[inline(always)]
+            fn clamp(self, v: [$T; $n], low: [$T; $n], high: [$T; $n]) -> [$T; $n] {
+                core::array::from_fn(|i| Lanes::<$T>::clamp(Scalar, v[i], low[i], high[i]))
+            }
 
-    #[inline(always)]
-    fn splat(_: Portable, x: f32) -> [f32; 4] {
-        [x; 4]
-    }
+            #[inline(always)]
+            fn widen(self, v: [$T; $n]) -> [$Sum; $n] {
+                v.map(|v| Lanes::<$T>::widen(Scalar, v))
+            }
+
+            #[inline(always)]
+            fn add(self, a: [$Sum; $n], b: [$Sum; $n]) -> [$Sum; $n] {
+                zip(a, b, |a, b| Lanes::<$T>::add(Scalar, a, b))
+            }
+
+            #[inline(always)]
+            fn mul(self, a: [$Sum; $n], b: [$Sum; $n]) -> [$Sum; $n] {
+                zip(a, b, |a, b| Lanes::<$T>::mul(Scalar, a, b))
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: [$Sum; $n], by: $Divisor) -> [$T; $n] {
+                sum.map(|sum| Lanes::<$T>::mean(Scalar, sum, by))
+            }
+        }
+    )*};
+}
+lanes! {
+    f32, sums in f32, over f32, 4;
+    f64, sums in f64, over f64, 2;
+    i8, sums in i32, over Ratio, 16;
+    u8, sums in i32, over Ratio, 16;
+    i16, sums in i32, over Ratio, 8;
 }
 
-impl Lanes<f32> for Portable {
-    const N: usize = 4;
-    type V = [f32; 4];
-    type Sum = [f32; 4];
-
-    #[inline(always)]
-    fn maximum(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        zip(a, b, |a, b| Lanes::<f32>::maximum(Scalar, a, b))
-    }
-
-    #[inline(always)]
-    fn maximum_number(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        zip(a, b, |a, b| Lanes::<f32>::maximum_number(Scalar, a, b))
-    }
-
-    #[inline(always)]
-    fn clamp(self, v: [f32; 4], low: [f32; 4], high: [f32; 4]) -> [f32; 4] {
-        core::array::from_fn(|i| Lanes::<f32>::clamp(Scalar, v[i], low[i], high[i]))
-    }
-
-    #[inline(always)]
-    fn widen(self, v: [f32; 4]) -> [f32; 4] {
-        v
-    }
-
-    #[inline(always)]
-    fn add(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        zip(a, b, |a, b| a + b)
-    }
-
-    #[inline(always)]
-    fn mul(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        zip(a, b, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn mean(self, sum: [f32; 4], by: f32) -> [f32; 4] {
-        sum.map(|sum| sum / by)
-    }
-}
+#[cfg(feature = "half")]
+use super::half::{Convert, one_by_one};
+#[cfg(feature = "half")]
+one_by_one!(Portable, 4, |a| a, |v| v);

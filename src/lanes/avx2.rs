@@ -1,12 +1,16 @@
-//! AVX2 on x86-64, found at run time.
+//! AVX2 on x86-64, found at run time, with F16C, which every processor with AVX2 has.
 
-use super::{Lanes, Register};
+#[cfg(feature = "half")]
+use super::half::Convert;
+use super::{Indices, Lanes, Register, composite, quotients};
+use crate::round::Ratio;
 use core::arch::x86_64::*;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 cpufeatures::new!(cpu, "avx2");
 
-/// Lanes of 256 bits. A value exists only where the processor has AVX2 and the operating
-/// system saves its registers.
+/// Lanes of 256 bits. A value exists only where the processor has AVX2 and F16C, and the operating
+/// system saves their registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Avx2(());
 
@@ -14,47 +18,93 @@ impl Avx2 {
     /// Asks the processor once, then a cached answer.
     #[inline]
     pub fn detect() -> Option<Self> {
-        cpu::get().then_some(Self(()))
+        /// 0 is not yet known, 1 no, 2 yes.
+        static ANSWER: AtomicU8 = AtomicU8::new(0);
+        let known = match ANSWER.load(Ordering::Relaxed) {
+            0 => {
+                let answer = 1 + u8::from(cpu::get() && has_f16c());
+                ANSWER.store(answer, Ordering::Relaxed);
+                answer
+            }
+            known => known,
+        };
+        (known == 2).then_some(Self(()))
     }
+}
+
+/// What `cpufeatures` does not know.
+#[cold]
+fn has_f16c() -> bool {
+    #[allow(unused_unsafe, reason = "safe from Rust 1.93 on")]
+    // SAFETY: every x86-64 processor has CPUID and its first leaf.
+    let leaf = unsafe { __cpuid(1) };
+    leaf.ecx & (1 << 29) != 0
 }
 
 /// The lanes that are known when compiling.
-#[cfg(target_feature = "avx2")]
+#[cfg(all(target_feature = "avx2", target_feature = "f16c"))]
 pub(crate) const NATIVE: Avx2 = Avx2(());
 
-impl Register<Avx2> for __m256 {
-    type Item = f32;
-    type Array = [f32; 8];
-
-    #[inline(always)]
-    fn load(_: Avx2, from: &[f32; 8]) -> __m256 {
-        // SAFETY: the token proves AVX2; `from` is eight readable floats; no alignment needed.
-        unsafe { _mm256_loadu_ps(from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store(self, _: Avx2, to: &mut [f32; 8]) {
-        // SAFETY: the token proves AVX2; `to` is eight writable floats; no alignment needed.
-        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self) }
-    }
-
-    #[inline(always)]
-    fn unzip(_: Avx2, a: __m256, b: __m256) -> (__m256, __m256) {
-        // SAFETY: the token proves AVX2.
-        unsafe { unzip(a, b) }
-    }
-
-    #[inline(always)]
-    fn splat(_: Avx2, x: f32) -> __m256 {
-        // SAFETY: the token proves AVX2.
-        unsafe { _mm256_set1_ps(x) }
-    }
+/// A safe method from a function of intrinsics. The token `self` or `lanes` proves that the
+/// processor has them, and the functions touch no memory.
+macro_rules! safe {
+    ($call:expr) => {
+        // SAFETY: a token proves AVX2 and F16C; the operands are values.
+        unsafe { $call }
+    };
 }
 
+macro_rules! register {
+    ($($V:ident, [$T:ty; $n:literal], $M:ty, $load:expr, $store:expr, $splat:ident, $unzip:ident;)*) => {$(
+        /// One register of this type.
+        #[derive(Clone, Copy, Debug)]
+        pub struct $V($M);
+
+        impl Register<Avx2> for $V {
+            type Item = $T;
+            type Array = [$T; $n];
+
+            #[inline(always)]
+            fn load(_: Avx2, from: &[$T; $n]) -> Self {
+                // SAFETY: the token proves AVX2; `from` is 32 readable bytes; no alignment needed.
+                Self(unsafe { $load(from.as_ptr().cast()) })
+            }
+
+            #[inline(always)]
+            fn store(self, _: Avx2, to: &mut [$T; $n]) {
+                // SAFETY: the token proves AVX2; `to` is 32 writable bytes; no alignment needed.
+                unsafe { $store(to.as_mut_ptr().cast(), self.0) }
+            }
+
+            #[inline(always)]
+            fn unzip(_: Avx2, a: Self, b: Self) -> (Self, Self) {
+                let (even, odd) = safe!($unzip(a.0, b.0));
+                (Self(even), Self(odd))
+            }
+
+            #[inline(always)]
+            fn splat(_: Avx2, x: $T) -> Self {
+                Self(safe!($splat(x as _)))
+            }
+        }
+    )*};
+}
+register! {
+    F32x8, [f32; 8], __m256, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, unzip_ps;
+    F64x4, [f64; 4], __m256d, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, unzip_pd;
+    I8x32, [i8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
+    U8x32, [u8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
+    I16x16, [i16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
+    I32x8, [i32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
+    U32x8, [u32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
+}
+composite!(Avx2, I32x8, 4, [i32; 32]);
+composite!(Avx2, I32x8, 2, [i32; 16]);
+
+// Shuffles work within halves; crossing the halves first costs the same and orders them.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn unzip(a: __m256, b: __m256) -> (__m256, __m256) {
-    // Shuffles work within halves; crossing the halves first costs the same and orders them.
+fn unzip_ps(a: __m256, b: __m256) -> (__m256, __m256) {
     let low = _mm256_permute2f128_ps::<0x20>(a, b);
     let high = _mm256_permute2f128_ps::<0x31>(a, b);
     (_mm256_shuffle_ps::<0x88>(low, high), _mm256_shuffle_ps::<0xdd>(low, high))
@@ -62,71 +112,342 @@ fn unzip(a: __m256, b: __m256) -> (__m256, __m256) {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn maximum(a: __m256, b: __m256) -> __m256 {
-    // `max` gives `b` where either is NaN, so only a NaN in `a` is lost; all bits set is a NaN.
-    _mm256_or_ps(_mm256_max_ps(a, b), _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a))
+fn unzip_pd(a: __m256d, b: __m256d) -> (__m256d, __m256d) {
+    let low = _mm256_permute2f128_pd::<0x20>(a, b);
+    let high = _mm256_permute2f128_pd::<0x31>(a, b);
+    (_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high))
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn maximum_number(a: __m256, b: __m256) -> __m256 {
-    // `max` gives `a` here where either is NaN: right unless `a` is the NaN.
-    _mm256_blendv_ps(_mm256_max_ps(b, a), b, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a))
+fn unzip_epi32(a: __m256i, b: __m256i) -> (__m256i, __m256i) {
+    let (even, odd) = unzip_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b));
+    (_mm256_castps_si256(even), _mm256_castps_si256(odd))
 }
 
-impl Lanes<f32> for Avx2 {
-    const N: usize = 8;
-    type V = __m256;
-    type Sum = __m256;
+// Packing within halves leaves quarters in the order 0, 2, 1, 3.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn unzip_epi16(a: __m256i, b: __m256i) -> (__m256i, __m256i) {
+    let low = _mm256_set1_epi32(0xffff);
+    let even = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+    let odd = _mm256_packus_epi32(_mm256_srli_epi32::<16>(a), _mm256_srli_epi32::<16>(b));
+    (_mm256_permute4x64_epi64::<0xd8>(even), _mm256_permute4x64_epi64::<0xd8>(odd))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn unzip_epi8(a: __m256i, b: __m256i) -> (__m256i, __m256i) {
+    let low = _mm256_set1_epi16(0xff);
+    let even = _mm256_packus_epi16(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+    let odd = _mm256_packus_epi16(_mm256_srli_epi16::<8>(a), _mm256_srli_epi16::<8>(b));
+    (_mm256_permute4x64_epi64::<0xd8>(even), _mm256_permute4x64_epi64::<0xd8>(odd))
+}
+
+/// `_mm_prefetch` of an element.
+macro_rules! prefetch {
+    ($T:ty) => {
+        #[inline(always)]
+        fn prefetch(self, from: &$T) {
+            // SAFETY: a hint, which never faults; every x86-64 processor has it.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>((from as *const $T).cast()) }
+        }
+    };
+}
+
+macro_rules! float {
+    ($(
+        $V:ident: $T:ty, $n:literal, indices $Index:ty, $max:ident, $min:ident, $cmp:ident, $or:ident, $blend:ident,
+        $add:ident, $mul:ident, $div:ident { $($pick:tt)* }
+    )*) => {$(
+        impl Lanes<$T> for Avx2 {
+            const N: usize = $n;
+            type V = $V;
+            type Sum = $V;
+            type Index = $Index;
+
+            prefetch!($T);
+
+            #[inline(always)]
+            fn maximum(self, a: $V, b: $V) -> $V {
+                // `max` gives `b` where either is NaN, so only a NaN in `a` is lost; all bits set is a NaN.
+                let lost = safe!($cmp::<_CMP_UNORD_Q>(a.0, a.0));
+                let max = safe!($max(a.0, b.0));
+                $V(safe!($or(max, lost)))
+            }
+
+            #[inline(always)]
+            fn maximum_number(self, a: $V, b: $V) -> $V {
+                // `max` gives `a` here where either is NaN: right unless `a` is the NaN.
+                let wrong = safe!($cmp::<_CMP_UNORD_Q>(a.0, a.0));
+                let max = safe!($max(b.0, a.0));
+                $V(safe!($blend(max, b.0, wrong)))
+            }
+
+            #[inline(always)]
+            fn clamp(self, v: $V, low: $V, high: $V) -> $V {
+                // Equal or unordered gives the second operand, which is `v`.
+                let v = safe!($max(low.0, v.0));
+                $V(safe!($min(high.0, v)))
+            }
+
+            #[inline(always)]
+            fn widen(self, v: $V) -> $V {
+                v
+            }
+
+            #[inline(always)]
+            fn add(self, a: $V, b: $V) -> $V {
+                $V(safe!($add(a.0, b.0)))
+            }
+
+            #[inline(always)]
+            fn mul(self, a: $V, b: $V) -> $V {
+                $V(safe!($mul(a.0, b.0)))
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: $V, by: $T) -> $V {
+                let by = $V::splat(self, by);
+                $V(safe!($div(sum.0, by.0)))
+            }
+
+            $($pick)*
+        }
+    )*};
+}
+float! {
+    F32x8: f32, 8, indices U32x8, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_or_ps, _mm256_blendv_ps,
+        _mm256_add_ps, _mm256_mul_ps, _mm256_div_ps {
+        #[inline(always)]
+        fn pick<const IGNORE_NAN: bool>(self, (a, ai): (F32x8, U32x8), (b, bi): (F32x8, U32x8)) -> (F32x8, U32x8) {
+            let greater = safe!(_mm256_cmp_ps::<_CMP_GT_OQ>(b.0, a.0));
+            let x = if IGNORE_NAN { a.0 } else { b.0 };
+            let nan = safe!(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+            let later = safe!(_mm256_or_ps(greater, nan));
+            let v = safe!(_mm256_blendv_ps(a.0, b.0, later));
+            let mask: __m256i = bytemuck::must_cast(later);
+            (F32x8(v), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
+        }
+    }
+    F64x4: f64, 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_or_pd, _mm256_blendv_pd,
+        _mm256_add_pd, _mm256_mul_pd, _mm256_div_pd {}
+}
+
+macro_rules! integer {
+    ($($V:ident: $T:ty, $n:literal, sums in $k:literal, $max:ident, $min:ident, $widen:ident, $pack:ident;)*) => {$(
+        impl Lanes<$T> for Avx2 {
+            const N: usize = $n;
+            type V = $V;
+            type Sum = [I32x8; $k];
+            type Index = Indices<$n>;
+
+            prefetch!($T);
+
+            #[inline(always)]
+            fn maximum(self, a: $V, b: $V) -> $V {
+                $V(safe!($max(a.0, b.0)))
+            }
+
+            #[inline(always)]
+            fn maximum_number(self, a: $V, b: $V) -> $V {
+                $V(safe!($max(a.0, b.0)))
+            }
+
+            #[inline(always)]
+            fn clamp(self, v: $V, low: $V, high: $V) -> $V {
+                let v = safe!($max(v.0, low.0));
+                $V(safe!($min(v, high.0)))
+            }
+
+            #[inline(always)]
+            fn widen(self, v: $V) -> [I32x8; $k] {
+                safe!($widen(v.0)).map(I32x8)
+            }
+
+            #[inline(always)]
+            fn add(self, a: [I32x8; $k], b: [I32x8; $k]) -> [I32x8; $k] {
+                core::array::from_fn(
+                    #[inline(always)]
+                    |i| I32x8(safe!(_mm256_add_epi32(a[i].0, b[i].0))),
+                )
+            }
+
+            #[inline(always)]
+            fn mul(self, a: [I32x8; $k], b: [I32x8; $k]) -> [I32x8; $k] {
+                core::array::from_fn(
+                    #[inline(always)]
+                    |i| I32x8(safe!(_mm256_mullo_epi32(a[i].0, b[i].0))),
+                )
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: [I32x8; $k], by: Ratio) -> $V {
+                let quotients = if by.small {
+                    sum.map(
+                        #[inline(always)]
+                        |sum| safe!(small_quotient(sum.0, &by)),
+                    )
+                } else if by.fixed.is_some() {
+                    let sums = bytemuck::must_cast::<_, [i32; $n]>(sum.map(|sum| sum.0));
+                    return $V(bytemuck::must_cast::<[$T; $n], _>(quotients(sums, &by)));
+                } else {
+                    sum.map(
+                        #[inline(always)]
+                        |sum| safe!(quotient(sum.0, &by)),
+                    )
+                };
+                $V(safe!($pack(quotients)))
+            }
+        }
+    )*};
+}
+integer! {
+    I8x32: i8, 32, sums in 4, _mm256_max_epi8, _mm256_min_epi8, widen_epi8, pack_epi8;
+    U8x32: u8, 32, sums in 4, _mm256_max_epu8, _mm256_min_epu8, widen_epu8, pack_epu8;
+    I16x16: i16, 16, sums in 2, _mm256_max_epi16, _mm256_min_epi16, widen_epi16, pack_epi16;
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn widen_epi8(v: __m256i) -> [__m256i; 4] {
+    let (low, high) = (_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+    [low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)].map(|v| _mm256_cvtepi8_epi32(v))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn widen_epu8(v: __m256i) -> [__m256i; 4] {
+    let (low, high) = (_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+    [low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)].map(|v| _mm256_cvtepu8_epi32(v))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn widen_epi16(v: __m256i) -> [__m256i; 2] {
+    [_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v)].map(|v| _mm256_cvtepi16_epi32(v))
+}
+
+/// Places 32 bits each, from quarters of halves to their order.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn order(v: __m256i) -> __m256i {
+    _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn pack_epi8([a, b, c, d]: [__m256i; 4]) -> __m256i {
+    order(_mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d)))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn pack_epu8([a, b, c, d]: [__m256i; 4]) -> __m256i {
+    order(_mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d)))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn pack_epi16([a, b]: [__m256i; 2]) -> __m256i {
+    _mm256_permute4x64_epi64::<0xd8>(_mm256_packs_epi32(a, b))
+}
+
+/// What [`Ratio::apply`] does, in f32, where the ratio says that this is exact.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn small_quotient(sum: __m256i, by: &Ratio) -> __m256i {
+    let sum = _mm256_cvtepi32_ps(sum);
+    let sign = _mm256_castsi256_ps(_mm256_set1_epi32((by.follows >> 32) as i32));
+    let nudge = _mm256_xor_ps(_mm256_set1_ps(by.nudge as f32), _mm256_and_ps(sum, sign));
+    let (t, by_f32) = (_mm256_add_ps(sum, nudge), by.by as f32);
+    let q = if by.divides() {
+        _mm256_div_ps(t, _mm256_set1_ps(by_f32))
+    } else {
+        _mm256_mul_ps(t, _mm256_set1_ps(1.0 / by_f32))
+    };
+    _mm256_cvtps_epi32(q)
+}
+
+/// What [`Ratio::apply`] does.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn quotient(sum: __m256i, by: &Ratio) -> __m256i {
+    let halves = [_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum)];
+    let [low, high] = halves.map(|sum| {
+        let t = _mm256_add_pd(_mm256_cvtepi32_pd(sum), _mm256_set1_pd(by.offset));
+        let t = _mm256_mul_pd(t, _mm256_set1_pd(by.scale));
+        let sign = _mm256_castsi256_pd(_mm256_set1_epi64x(by.follows as i64));
+        let t = _mm256_add_pd(t, _mm256_xor_pd(_mm256_set1_pd(by.nudge), _mm256_and_pd(t, sign)));
+        let q = _mm256_add_pd(_mm256_div_pd(t, _mm256_set1_pd(by.by)), _mm256_set1_pd(by.first));
+        let q = _mm256_min_pd(_mm256_max_pd(q, _mm256_set1_pd(-1e9)), _mm256_set1_pd(1e9));
+        _mm256_cvtpd_epi32(q)
+    });
+    _mm256_add_epi32(_mm256_set_m128i(high, low), _mm256_set1_epi32(by.last))
+}
+
+#[cfg(feature = "half")]
+impl Convert<half::f16> for Avx2 {
+    type Array = [half::f16; 8];
 
     #[inline(always)]
-    fn prefetch(self, from: &f32) {
-        // SAFETY: a hint, which never faults; every x86-64 processor has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>((from as *const f32).cast()) }
+    fn widen(self, from: &[half::f16; 8]) -> F32x8 {
+        let bits: __m128i = bytemuck::must_cast(*from);
+        F32x8(safe!(widen_f16(bits)))
     }
 
     #[inline(always)]
-    fn maximum(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: the token proves AVX2.
-        unsafe { maximum(a, b) }
+    fn narrow(self, v: F32x8, to: &mut [half::f16; 8]) {
+        *to = bytemuck::must_cast(safe!(narrow_f16(v.0)));
+    }
+}
+
+#[cfg(feature = "half")]
+impl Convert<half::bf16> for Avx2 {
+    type Array = [half::bf16; 8];
+
+    #[inline(always)]
+    fn widen(self, from: &[half::bf16; 8]) -> F32x8 {
+        let bits: __m128i = bytemuck::must_cast(*from);
+        F32x8(safe!(widen_bf16(bits)))
     }
 
     #[inline(always)]
-    fn maximum_number(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: the token proves AVX2.
-        unsafe { maximum_number(a, b) }
+    fn narrow(self, v: F32x8, to: &mut [half::bf16; 8]) {
+        *to = bytemuck::must_cast(safe!(narrow_bf16(v.0)));
     }
+}
 
-    #[inline(always)]
-    fn clamp(self, v: __m256, low: __m256, high: __m256) -> __m256 {
-        // Equal or unordered gives the second operand, which is `v`.
-        // SAFETY: the token proves AVX2.
-        let v = unsafe { _mm256_max_ps(low, v) };
-        // SAFETY: the token proves AVX2.
-        unsafe { _mm256_min_ps(high, v) }
-    }
+#[cfg(feature = "half")]
+#[target_feature(enable = "avx2,f16c")]
+#[inline]
+fn widen_f16(bits: __m128i) -> __m256 {
+    _mm256_cvtph_ps(bits)
+}
 
-    #[inline(always)]
-    fn widen(self, v: __m256) -> __m256 {
-        v
-    }
+#[cfg(feature = "half")]
+#[target_feature(enable = "avx2,f16c")]
+#[inline]
+fn narrow_f16(v: __m256) -> __m128i {
+    _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(v)
+}
 
-    #[inline(always)]
-    fn add(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: the token proves AVX2.
-        unsafe { _mm256_add_ps(a, b) }
-    }
+#[cfg(feature = "half")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn widen_bf16(bits: __m128i) -> __m256 {
+    _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits)))
+}
 
-    #[inline(always)]
-    fn mul(self, a: __m256, b: __m256) -> __m256 {
-        // SAFETY: the token proves AVX2.
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    fn mean(self, sum: __m256, by: f32) -> __m256 {
-        let by = __m256::splat(self, by);
-        // SAFETY: the token proves AVX2.
-        unsafe { _mm256_div_ps(sum, by) }
-    }
+#[cfg(feature = "half")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn narrow_bf16(v: __m256) -> __m128i {
+    let bits = _mm256_castps_si256(v);
+    let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+    let rounded = _mm256_add_epi32(bits, _mm256_add_epi32(_mm256_set1_epi32(0x7fff), odd));
+    let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 22));
+    let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(v, v));
+    let halves = _mm256_srli_epi32::<16>(_mm256_blendv_epi8(rounded, quiet, nan));
+    _mm_packus_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves))
 }

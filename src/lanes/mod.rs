@@ -8,24 +8,21 @@
 //! backend gives the same bits. `maximum` is the same function everywhere too, up to the sign of
 //! a zero and the payload of a NaN.
 
+#[cfg(feature = "half")]
+mod half;
 mod scalar;
 pub(crate) use scalar::Scalar;
 
-#[cfg(any(
-    target_arch = "x86",
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    all(target_arch = "wasm32", target_feature = "simd128")
-))]
-mod portable;
 // `wide` has no instructions for the other targets, and its fallback loses to plain arrays.
-#[cfg(not(any(
-    target_arch = "x86",
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    all(target_arch = "wasm32", target_feature = "simd128")
-)))]
-#[path = "arrays.rs"]
+#[cfg_attr(
+    not(any(
+        target_arch = "x86",
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    )),
+    path = "arrays.rs"
+)]
 mod portable;
 pub(crate) use portable::{PORTABLE_IS_SIMD, Portable};
 
@@ -34,24 +31,27 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 
-#[cfg(all(target_arch = "x86_64", target_feature = "avx2"))]
+#[cfg(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c"))]
 pub(crate) use avx2::{Avx2 as Native, NATIVE};
-#[cfg(not(all(target_arch = "x86_64", target_feature = "avx2")))]
+#[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]
 pub(crate) use portable::{NATIVE, Native};
 
-use crate::element::Element;
-use bytemuck::Pod;
+use crate::element::{Element, Integer};
+use crate::round::Ratio;
+use bytemuck::{Pod, Zeroable};
 
 /// Elements in memory, as an array.
 pub trait Block<T>: Pod + AsRef<[T]> + AsMut<[T]> {}
 impl<T, A: Pod + AsRef<[T]> + AsMut<[T]>> Block<T> for A {}
 
 /// Values in registers on the instruction set `L`: how they come and go.
-pub trait Register<L>: Copy {
+pub trait Register<L: Copy>: Copy {
     /// One value.
     type Item: Pod;
-    /// As many values as the register holds, in memory.
+    /// As many values as there are, in memory.
     type Array: Block<Self::Item>;
+    /// Registers of the machine that this takes.
+    const REGISTERS: usize = 1;
 
     /// From memory.
     fn load(lanes: L, from: &Self::Array) -> Self;
@@ -61,12 +61,37 @@ pub trait Register<L>: Copy {
     fn unzip(lanes: L, a: Self, b: Self) -> (Self, Self);
     /// The same value everywhere.
     fn splat(lanes: L, x: Self::Item) -> Self;
+
+    /// `f` of each value; on the whole array at once, for the compiler to make vectors of.
+    #[inline(always)]
+    fn map(self, lanes: L, f: impl Fn(Self::Item) -> Self::Item) -> Self {
+        let mut array = Self::Array::zeroed();
+        self.store(lanes, &mut array);
+        for x in array.as_mut() {
+            *x = f(*x);
+        }
+        Self::load(lanes, &array)
+    }
+
+    /// `f` of each pair.
+    #[inline(always)]
+    fn zip(self, other: Self, lanes: L, f: impl Fn(Self::Item, Self::Item) -> Self::Item) -> Self {
+        let (mut a, mut b) = (Self::Array::zeroed(), Self::Array::zeroed());
+        self.store(lanes, &mut a);
+        other.store(lanes, &mut b);
+        for (a, b) in a.as_mut().iter_mut().zip(b.as_ref()) {
+            *a = f(*a, *b);
+        }
+        Self::load(lanes, &a)
+    }
 }
 
 /// The elements of a vector of `T` on `L`, in memory.
 pub(crate) type Array<T, L> = <<L as Lanes<T>>::V as Register<L>>::Array;
+/// The indices beside a vector of `T` on `L`.
+pub(crate) type Index<T, L> = <L as Lanes<T>>::Index;
 
-/// Vectors of `N` elements on one instruction set, and as many sums beside them.
+/// Vectors of `N` elements on one instruction set, and as many sums and indices beside them.
 pub trait Lanes<T: Element>: Copy {
     /// Elements per vector; a power of two, at most [`VIRTUAL_LANES`] where sums depend on their order
     /// and 64 elsewhere.
@@ -75,6 +100,8 @@ pub trait Lanes<T: Element>: Copy {
     type V: Register<Self, Item = T>;
     /// `N` sums of elements.
     type Sum: Register<Self, Item = T::Sum>;
+    /// `N` indices of elements.
+    type Index: Register<Self, Item = u32>;
 
     /// A hint that `_from` will be read soon. Nothing where there is no such instruction.
     #[inline(always)]
@@ -93,7 +120,124 @@ pub trait Lanes<T: Element>: Copy {
     fn mul(self, a: Self::Sum, b: Self::Sum) -> Self::Sum;
     /// Each sum over the divisor, rounded once.
     fn mean(self, sum: Self::Sum, by: T::Divisor) -> Self::V;
+
+    /// Of each pair the greater with its index, the first of equals. The last NaN is greater than all,
+    /// or less than all if `IGNORE_NAN`.
+    #[inline(always)]
+    fn pick<const IGNORE_NAN: bool>(
+        self,
+        (a, ai): (Self::V, Self::Index),
+        (b, bi): (Self::V, Self::Index),
+    ) -> (Self::V, Self::Index) {
+        let mut values = Array::<T, Self>::zeroed();
+        let mut others = Array::<T, Self>::zeroed();
+        let mut indices = <Self::Index as Register<Self>>::Array::zeroed();
+        let mut other_indices = <Self::Index as Register<Self>>::Array::zeroed();
+        a.store(self, &mut values);
+        b.store(self, &mut others);
+        ai.store(self, &mut indices);
+        bi.store(self, &mut other_indices);
+        let a = values.as_mut().iter_mut().zip(indices.as_mut());
+        let b = others.as_ref().iter().zip(other_indices.as_ref());
+        for ((x, i), (y, j)) in a.zip(b) {
+            let later = picks::<T, IGNORE_NAN>(*x, *y);
+            *x = if later { *y } else { *x };
+            *i = if later { *j } else { *i };
+        }
+        (Self::V::load(self, &values), Self::Index::load(self, &indices))
+    }
 }
+
+/// Whether `y`, which comes after `x`, is to be picked.
+#[inline(always)]
+#[expect(clippy::eq_op, reason = "only NaN differs from itself")]
+pub(crate) fn picks<T: Element, const IGNORE_NAN: bool>(x: T, y: T) -> bool {
+    y > x || if IGNORE_NAN { x != x } else { y != y }
+}
+
+/// Indices of a backend that has no vectors for as many.
+#[derive(Clone, Copy, Debug)]
+pub struct Indices<const N: usize>([u32; N]);
+
+impl<L: Copy, const N: usize> Register<L> for Indices<N> {
+    type Item = u32;
+    type Array = [u32; N];
+
+    #[inline(always)]
+    fn load(_: L, from: &[u32; N]) -> Self {
+        Self(*from)
+    }
+
+    #[inline(always)]
+    fn store(self, _: L, to: &mut [u32; N]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn unzip(_: L, a: Self, b: Self) -> (Self, Self) {
+        let at = |i: usize| if i < N { a.0[i] } else { b.0[i - N] };
+        (Self(core::array::from_fn(|i| at(2 * i))), Self(core::array::from_fn(|i| at(2 * i + 1))))
+    }
+
+    #[inline(always)]
+    fn splat(_: L, x: u32) -> Self {
+        Self([x; N])
+    }
+}
+
+/// Sums as elements, all in the same way, for the compiler to make vectors of.
+#[inline(always)]
+pub(crate) fn quotients<T: Integer, const N: usize>(sums: [i32; N], by: &Ratio) -> [T; N] {
+    let mut quotients = [T::LOWEST; N];
+    for (to, sum) in quotients.iter_mut().zip(sums) {
+        *to = T::saturate(by.apply(sum));
+    }
+    quotients
+}
+
+/// A register made of `$k` others, which lie one after the other.
+macro_rules! composite {
+    ($L:ty, $R:ty, $k:literal, [$T:ty; $n:literal]) => {
+        impl Register<$L> for [$R; $k] {
+            type Item = $T;
+            type Array = [$T; $n];
+            const REGISTERS: usize = $k;
+
+            #[inline(always)]
+            fn load(lanes: $L, from: &[$T; $n]) -> Self {
+                let parts: &[<$R as Register<$L>>::Array; $k] = bytemuck::must_cast_ref(from);
+                parts.map(
+                    #[inline(always)]
+                    |part| <$R as Register<$L>>::load(lanes, &part),
+                )
+            }
+
+            #[inline(always)]
+            fn store(self, lanes: $L, to: &mut [$T; $n]) {
+                let parts: &mut [<$R as Register<$L>>::Array; $k] = bytemuck::must_cast_mut(to);
+                for (register, part) in self.into_iter().zip(parts) {
+                    register.store(lanes, part);
+                }
+            }
+
+            #[inline(always)]
+            fn unzip(lanes: $L, a: Self, b: Self) -> (Self, Self) {
+                let (mut even, mut odd) = (a, a);
+                for i in 0..$k / 2 {
+                    (even[i], odd[i]) = <$R as Register<$L>>::unzip(lanes, a[2 * i], a[2 * i + 1]);
+                    (even[$k / 2 + i], odd[$k / 2 + i]) = <$R as Register<$L>>::unzip(lanes, b[2 * i], b[2 * i + 1]);
+                }
+                (even, odd)
+            }
+
+            #[inline(always)]
+            fn splat(lanes: $L, x: $T) -> Self {
+                [<$R as Register<$L>>::splat(lanes, x); $k]
+            }
+        }
+    };
+}
+pub(crate) use composite;
 
 /// Lanes over which a contiguous run is folded, on every instruction set: lane `i % 16` takes
 /// element `i`. Part of the result, so never a backend's choice.

@@ -1,74 +1,144 @@
 //! One element at a time, for borders, tails, and targets without vectors.
 
-use super::{Lanes, Register};
+use super::{Indices, Lanes, Register};
+use crate::element::Saturate;
+use crate::round::Ratio;
 
 /// Lanes of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scalar;
 
-impl Register<Scalar> for f32 {
-    type Item = f32;
-    type Array = [f32; 1];
+macro_rules! register {
+    ($($T:ty),*) => {$(
+        impl Register<Scalar> for $T {
+            type Item = $T;
+            type Array = [$T; 1];
 
-    #[inline(always)]
-    fn load(_: Scalar, from: &[f32; 1]) -> f32 {
-        from[0]
-    }
+            #[inline(always)]
+            fn load(_: Scalar, from: &[$T; 1]) -> $T {
+                from[0]
+            }
 
-    #[inline(always)]
-    fn store(self, _: Scalar, to: &mut [f32; 1]) {
-        *to = [self];
-    }
+            #[inline(always)]
+            fn store(self, _: Scalar, to: &mut [$T; 1]) {
+                *to = [self];
+            }
 
-    #[inline(always)]
-    fn unzip(_: Scalar, a: f32, b: f32) -> (f32, f32) {
-        (a, b)
-    }
+            #[inline(always)]
+            fn unzip(_: Scalar, a: $T, b: $T) -> ($T, $T) {
+                (a, b)
+            }
 
-    #[inline(always)]
-    fn splat(_: Scalar, x: f32) -> f32 {
-        x
-    }
+            #[inline(always)]
+            fn splat(_: Scalar, x: $T) -> $T {
+                x
+            }
+        }
+    )*};
+}
+register!(f32, f64, i8, u8, i16, i32);
+
+/// What floats and integers say in the same words.
+macro_rules! clamp {
+    ($T:ty) => {
+        #[inline(always)]
+        fn clamp(self, v: $T, low: $T, high: $T) -> $T {
+            let v = if v < low { low } else { v };
+            if v > high { high } else { v }
+        }
+    };
 }
 
-impl Lanes<f32> for Scalar {
-    const N: usize = 1;
-    type V = f32;
-    type Sum = f32;
+macro_rules! float {
+    ($($T:ty),*) => {$(
+        impl Lanes<$T> for Scalar {
+            const N: usize = 1;
+            type V = $T;
+            type Sum = $T;
+            type Index = Indices<1>;
 
-    #[inline(always)]
-    fn maximum(self, a: f32, b: f32) -> f32 {
-        if a > b || a.is_nan() { a } else { b }
-    }
+            #[inline(always)]
+            fn maximum(self, a: $T, b: $T) -> $T {
+                if a > b || a.is_nan() { a } else { b }
+            }
 
-    #[inline(always)]
-    fn maximum_number(self, a: f32, b: f32) -> f32 {
-        if a > b || b.is_nan() { a } else { b }
-    }
+            #[inline(always)]
+            fn maximum_number(self, a: $T, b: $T) -> $T {
+                if a > b || b.is_nan() { a } else { b }
+            }
 
-    #[inline(always)]
-    fn clamp(self, v: f32, low: f32, high: f32) -> f32 {
-        let v = if v < low { low } else { v };
-        if v > high { high } else { v }
-    }
+            clamp!($T);
 
-    #[inline(always)]
-    fn widen(self, v: f32) -> f32 {
-        v
-    }
+            #[inline(always)]
+            fn widen(self, v: $T) -> $T {
+                v
+            }
 
-    #[inline(always)]
-    fn add(self, a: f32, b: f32) -> f32 {
-        a + b
-    }
+            #[inline(always)]
+            fn add(self, a: $T, b: $T) -> $T {
+                a + b
+            }
 
-    #[inline(always)]
-    fn mul(self, a: f32, b: f32) -> f32 {
-        a * b
-    }
+            #[inline(always)]
+            fn mul(self, a: $T, b: $T) -> $T {
+                a * b
+            }
 
-    #[inline(always)]
-    fn mean(self, sum: f32, by: f32) -> f32 {
-        sum / by
-    }
+            #[inline(always)]
+            fn mean(self, sum: $T, by: $T) -> $T {
+                sum / by
+            }
+        }
+    )*};
 }
+float!(f32, f64);
+
+macro_rules! integer {
+    ($($T:ty),*) => {$(
+        impl Lanes<$T> for Scalar {
+            const N: usize = 1;
+            type V = $T;
+            type Sum = i32;
+            type Index = Indices<1>;
+
+            #[inline(always)]
+            fn maximum(self, a: $T, b: $T) -> $T {
+                a.max(b)
+            }
+
+            #[inline(always)]
+            fn maximum_number(self, a: $T, b: $T) -> $T {
+                a.max(b)
+            }
+
+            clamp!($T);
+
+            #[inline(always)]
+            fn widen(self, v: $T) -> i32 {
+                i32::from(v)
+            }
+
+            // Never wraps: windows with more taps than a sum can hold go another way.
+            #[inline(always)]
+            fn add(self, a: i32, b: i32) -> i32 {
+                a.wrapping_add(b)
+            }
+
+            #[inline(always)]
+            fn mul(self, a: i32, b: i32) -> i32 {
+                a.wrapping_mul(b)
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: i32, by: Ratio) -> $T {
+                <$T>::saturate(by.divide(sum))
+            }
+        }
+    )*};
+}
+integer!(i8, u8, i16);
+
+#[cfg(feature = "half")]
+use super::half::{Convert, one_by_one};
+#[cfg(feature = "half")]
+one_by_one!(Scalar, 1, |a| a[0], |v| [v]);

@@ -1,111 +1,414 @@
 //! The spatial front: options are checked, views are matched with windows, and the work goes
 //! through the door. No loop over cells lives here.
+//!
+//! A pool is an operation (`operation.rs`) on a geometry (`geometry.rs`); every pair of them is
+//! the same [`Pool`], by whichever name.
 
-mod global;
-mod window;
+mod geometry;
+mod indices;
+mod operation;
+mod unpool;
 
-pub use global::{GlobalAvgPool, GlobalMaxPool, GlobalPool, global_avg_pool, global_max_pool};
-pub use window::{AvgPool, MaxPool, Pool};
+pub use geometry::{Bins, Geometry, Whole};
+pub use indices::IndexLayout;
+pub use operation::{Average, LpNorm, Maximum, NanPolicy, Operation, ScaledMaximum};
+pub use unpool::max_unpool;
 
-use crate::dispatch::Door;
-use crate::element::Element;
+use crate::dispatch::{Door, Isa};
+use crate::element::{Element, Float, Integer};
 use crate::error::{Argument, AxisName, PoolError};
 use crate::kernel::Windows;
-use crate::kernel::plane::Global;
-use crate::reduce::{Bounds, Max, MaxNumber, Mean, Reduce};
-use crate::view::Shape;
-use crate::window::Divisor;
+use crate::reduce::Bounds;
+use crate::round::{Finish, Quantization, Requantize, Rounding, Rule};
+use crate::view::{Shape, View, ViewMut};
+use crate::window::{Axis, Divisor, Window};
 
-/// What a float maximum does with NaN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum NanPolicy {
-    /// A NaN among the taps gives NaN. PyTorch.
-    #[default]
-    Propagate,
-    /// A NaN among the taps is passed over; only NaN gives NaN. IEEE 754-2008 `maxNum`; close to
-    /// ONNX Runtime and TFLite, which differ among themselves where every tap is NaN.
-    Ignore,
+/// An operation on the cells that a geometry gathers for each output.
+///
+/// Made by the `new` of its aliases: [`MaxPool`], [`AvgPool`], [`LpPool`] move a [`Window`];
+/// [`AdaptiveMaxPool`], [`AdaptiveAvgPool`] divide the input into [`Bins`]; [`GlobalMaxPool`],
+/// [`GlobalAvgPool`], [`GlobalLpPool`] take the [`Whole`] of it. `Copy`, and usable as a constant.
+/// Input and output may have different layouts. Calls never panic and never allocate.
+///
+/// Every output is computed in one stated order: each column of the window (the taps that share
+/// their last coordinate) from its first tap to its last, outer axes slowest, then the columns
+/// from left to right. So a sum has the same bits in every layout and on every instruction set.
+/// [`Whole`] has an order of its own. Sums of integers are exact and have no order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pool<O, T, G> {
+    operation: O,
+    geometry: G,
+    clamp: Option<[T; 2]>,
+    empty: Option<T>,
 }
 
-/// The operation of a pool: which reducer, with which divisor. Sealed.
-pub trait Operation<T: Element>: Copy + sealed::Run<T> {}
+/// The greatest element of each window.
+///
+/// Padding never wins: only cells inside the input are looked at. NaN wins by default, as in
+/// PyTorch ([`NanPolicy`]). Which of two equal zeros comes out is not specified.
+///
+/// ```
+/// use lanepool::{MaxPool, View, ViewMut, Window};
+///
+/// let x: [f32; 16] = core::array::from_fn(|i| i as f32);
+/// let pool = MaxPool::new(Window::new([2, 2]));
+/// let input = View::nchw(&x, [1, 1, 4, 4])?;
+/// let mut y = [0.0; 4];
+/// let shape = pool.output_shape(input.shape())?;
+/// pool.run(input, &mut ViewMut::nchw(&mut y, shape)?)?;
+/// assert_eq!(y, [5.0, 7.0, 13.0, 15.0]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// Definition: ONNX `MaxPool` opset 22; PyTorch `MaxPool1d/2d/3d`; TFLite `MAX_POOL_2D`.
+pub type MaxPool<T, const D: usize> = Pool<Maximum, T, Window<D>>;
 
-/// Maximum, with its treatment of NaN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Maximum {
-    nan: NanPolicy,
-}
+/// The average of each window: the sum of the cells inside the input over a [`Divisor`].
+///
+/// The quotient is rounded once: for floats to nearest even, for integers as [`Rounding`] says. NaN
+/// and infinities follow IEEE arithmetic; integers saturate.
+///
+/// ```
+/// use lanepool::{AvgPool, Divisor, View, ViewMut, Window};
+///
+/// let x = [1.0f32, 2.0, 3.0, 4.0];
+/// let window = Window::new([3]).stride([2]).padding([1]).ceil();
+/// let input = View::nchw(&x, [1, 1, 4])?;
+/// let mut y = [0.0; 3];
+/// AvgPool::new(window).run(input, &mut ViewMut::nchw(&mut y, [1, 1, 3])?)?;
+/// assert_eq!(y, [1.5, 3.0, 4.0]);
+/// let torch = AvgPool::new(window).divisor(Divisor::InputAndPadding);
+/// torch.run(input, &mut ViewMut::nchw(&mut y, [1, 1, 3])?)?;
+/// assert_eq!(y, [1.0, 3.0, 2.0]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// Definition: ONNX `AveragePool` opset 22; PyTorch `AvgPool1d/2d/3d`; TFLite `AVERAGE_POOL_2D`.
+pub type AvgPool<T, const D: usize> = Pool<Average, T, Window<D>>;
 
-/// Average, with its divisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Average {
-    divisor: Divisor,
-}
+/// The Lp norm of each window, `(sum |x|^p)^(1/p)`, of floats.
+///
+/// Powers are summed in the type that sums of `T` have. Where that would overflow or lose
+/// everything, the window is scaled by its greatest element first, so that 1e20 in `f32` is fine.
+///
+/// ```
+/// use lanepool::{LpPool, View, ViewMut, Window};
+///
+/// let x = [3.0f32, -4.0, 1e20, 0.0];
+/// let input = View::nchw(&x, [1, 1, 4])?;
+/// let mut y = [0.0; 2];
+/// LpPool::new(Window::new([2]), 2.0).run(input, &mut ViewMut::nchw(&mut y, [1, 1, 2])?)?;
+/// assert_eq!(y, [5.0, 1e20]);
+/// // TFLite's L2_POOL_2D is a root mean square.
+/// LpPool::new(Window::new([2]), 2.0).mean().run(input, &mut ViewMut::nchw(&mut y, [1, 1, 2])?)?;
+/// assert!((y[0] - 12.5f32.sqrt()).abs() < 1e-6);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// Definition: ONNX `LpPool` opset 22. PyTorch's `LPPool` equals it where no input is negative
+/// and no window reaches past the input.
+pub type LpPool<T, const D: usize> = Pool<LpNorm, T, Window<D>>;
 
-impl<T: Element> Operation<T> for Maximum {}
-impl<T: Element> Operation<T> for Average {}
+/// The greatest element of each bin; see [`Bins`]. NaN wins by default.
+///
+/// Definition: PyTorch `AdaptiveMaxPool1d/2d/3d`.
+pub type AdaptiveMaxPool<T, const D: usize> = Pool<Maximum, T, Bins<D>>;
 
-mod sealed {
-    use super::*;
+/// The average of each bin; see [`Bins`].
+///
+/// ```
+/// use lanepool::{AdaptiveAvgPool, View, ViewMut};
+///
+/// let x = [0.0f32, 1.0, 2.0, 3.0, 4.0];
+/// let mut y = [0.0; 3];
+/// let input = View::nchw(&x, [1, 1, 5])?;
+/// AdaptiveAvgPool::new([3]).run(input, &mut ViewMut::nchw(&mut y, [1, 1, 3])?)?;
+/// assert_eq!(y, [0.5, 2.0, 3.5]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// Definition: PyTorch `AdaptiveAvgPool1d/2d/3d`.
+pub type AdaptiveAvgPool<T, const D: usize> = Pool<Average, T, Bins<D>>;
 
-    /// Work that only lacks its reducer.
-    pub trait Reducible<T: Element> {
-        fn divisor(&mut self, divisor: Divisor);
-        fn run<R: Reduce<T>>(self, reduce: R, door: impl Door<T>);
+/// The greatest cell of each channel. NaN wins by default.
+///
+/// Definition: ONNX `GlobalMaxPool`; PyTorch `AdaptiveMaxPool` to size 1.
+pub type GlobalMaxPool<T> = Pool<Maximum, T, Whole>;
+
+/// The mean of each channel: the sum of its cells over their number, rounded once.
+///
+/// Definition: ONNX `GlobalAveragePool`; PyTorch `AdaptiveAvgPool` to size 1.
+pub type GlobalAvgPool<T> = Pool<Average, T, Whole>;
+
+/// The Lp norm of each channel; see [`LpPool`].
+///
+/// Definition: ONNX `GlobalLpPool`.
+pub type GlobalLpPool<T> = Pool<LpNorm, T, Whole>;
+
+impl<O, T, G> Pool<O, T, G> {
+    const fn from_parts(operation: O, geometry: G) -> Self {
+        Self { operation, geometry, clamp: None, empty: None }
     }
+}
 
-    pub trait Run<T: Element> {
-        fn run(self, bounds: Bounds<T>, work: impl Reducible<T>, door: impl Door<T>);
-    }
+/// The constructors of the three geometries, for one operation.
+macro_rules! constructors {
+    ($T:ident: $Element:ident, $O:ident, ($($arg:ident: $Arg:ty, $doc:literal)?) => $operation:expr, $what:literal) => {
+        impl<$T: $Element, const D: usize> Pool<$O, $T, Window<D>> {
+            #[doc = concat!($what, " of each window.", $($doc)?)]
+            pub const fn new(window: Window<D>, $($arg: $Arg)?) -> Self {
+                Self::from_parts($operation, window)
+            }
 
-    impl<T: Element> Run<T> for Maximum {
-        #[inline(always)]
-        fn run(self, bounds: Bounds<T>, work: impl Reducible<T>, door: impl Door<T>) {
-            match self.nan {
-                NanPolicy::Propagate => work.run(Max(bounds), door),
-                NanPolicy::Ignore => work.run(MaxNumber(bounds), door),
+            /// Writes `value` where a window has no tap inside the input, instead of refusing to run.
+            pub const fn empty_value(mut self, value: $T) -> Self {
+                self.empty = Some(value);
+                self
+            }
+
+            /// The window.
+            pub const fn window(&self) -> Window<D> {
+                self.geometry
             }
         }
-    }
 
-    impl<T: Element> Run<T> for Average {
-        #[inline(always)]
-        fn run(self, bounds: Bounds<T>, mut work: impl Reducible<T>, door: impl Door<T>) {
-            work.divisor(self.divisor);
-            work.run(Mean(bounds), door);
-        }
-    }
+        impl<$T: $Element, const D: usize> Pool<$O, $T, Bins<D>> {
+            #[doc = concat!($what, " of each of `size` bins.", $($doc)?)]
+            pub const fn new(size: [usize; D], $($arg: $Arg)?) -> Self {
+                Self::from_parts($operation, Bins::new(size))
+            }
 
-    impl<T: Element> Reducible<T> for Windows<'_, '_, T, ()> {
-        #[inline(always)]
-        fn divisor(&mut self, divisor: Divisor) {
-            self.divisor = divisor;
+            #[doc = concat!($what, " of each bin; `None` keeps the size of an axis.", $($doc)?)]
+            pub const fn with_sizes(size: [Option<usize>; D], $($arg: $Arg)?) -> Self {
+                Self::from_parts($operation, Bins::with_sizes(size))
+            }
         }
 
-        #[inline(always)]
-        fn run<R: Reduce<T>>(self, reduce: R, door: impl Door<T>) {
-            let Self { input, from, output, to, axes, divisor, fill, reduce: () } = self;
-            door.enter(Windows { input, from, output, to, axes, divisor, fill, reduce });
+        impl<$T: $Element> Pool<$O, $T, Whole> {
+            #[doc = concat!($what, " of each channel.", $($doc)?)]
+            pub const fn new($($arg: $Arg)?) -> Self {
+                Self::from_parts($operation, Whole)
+            }
         }
-    }
+    };
+}
+constructors!(T: Element, Maximum, () => Maximum::PROPAGATE, "The maximum");
+constructors!(T: Element, Average, () => Average::REAL_TAPS, "The average, over the real taps,");
+constructors!(T: Float, LpNorm, (p: f64, " `p` is greater than 0; infinity gives the maximum of `|x|`.") => LpNorm::new(p), "The Lp norm");
 
-    impl<T: Element> Reducible<T> for Global<'_, '_, T, ()> {
-        #[inline(always)]
-        fn divisor(&mut self, _: Divisor) {}
-
-        #[inline(always)]
-        fn run<R: Reduce<T>>(self, reduce: R, door: impl Door<T>) {
-            let Self { input, from, output, to, reduce: () } = self;
-            door.enter(Global { input, from, output, to, reduce });
-        }
+impl<T: Element> Default for GlobalMaxPool<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-/// That `given` is the shape that is expected of the output.
-fn check_output<const D: usize>(expected: Shape<D>, given: Shape<D>) -> Result<(), PoolError> {
+impl<T: Element> Default for GlobalAvgPool<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Element, G> Pool<Maximum, T, G> {
+    /// What NaN does.
+    pub const fn nan(mut self, nan: NanPolicy) -> Self {
+        self.operation.nan = nan;
+        self
+    }
+}
+
+impl<T: Integer, G: Copy> Pool<Maximum, T, G> {
+    /// Codes of `from` become codes of `to`: `scale * (max - zero point)`, quantised to nearest, ties
+    /// to even, then the zero point added, saturating. A clamp is of the output's codes.
+    ///
+    /// Definition: ONNX `MaxPool` between `DequantizeLinear` and `QuantizeLinear`, computed in `f64`.
+    pub const fn requantize(self, from: Quantization, to: Quantization) -> Pool<ScaledMaximum, T, G> {
+        let operation = ScaledMaximum { requantize: Requantize { from, to, rule: Rule::ZeroLast } };
+        Pool { operation, geometry: self.geometry, clamp: self.clamp, empty: self.empty }
+    }
+}
+
+impl<T: Element, const D: usize> AvgPool<T, D> {
+    /// What sums are divided by.
+    pub const fn divisor(mut self, divisor: Divisor) -> Self {
+        self.operation.divisor = divisor;
+        self
+    }
+
+    /// Codes of `from` become codes of `to`: the average of `scale * (code - zero point)`, in which
+    /// padding counts as zero, over the output's scale, plus its zero point, rounded to nearest,
+    /// ties to even, and saturated. A clamp is of the output's codes.
+    ///
+    /// Definition: ONNX Runtime `QLinearAveragePool`, of which this is the exact result (in `f64`). It adds
+    /// the zero point before it rounds, and being in `f32` can miss where the exact quotient is a tie.
+    pub const fn requantize(mut self, from: Quantization, to: Quantization) -> Self
+    where
+        T: Integer,
+    {
+        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroFirst });
+        self
+    }
+}
+
+impl<T: Integer> GlobalAvgPool<T> {
+    /// Codes of `from` become codes of `to`: the mean of `scale * (code - zero point)` over the
+    /// output's scale, rounded to nearest, ties to even, plus its zero point, and saturated. A clamp is
+    /// of the output's codes.
+    ///
+    /// Definition: ONNX Runtime `QLinearGlobalAveragePool`, XNNPACK's `f32`-scaled mean; computed in `f64`.
+    pub const fn requantize(mut self, from: Quantization, to: Quantization) -> Self {
+        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroLast });
+        self
+    }
+
+    /// As [`GlobalAvgPool::requantize`], but with a multiplier of 31 bits and a shift, which each round:
+    /// the bits of TFLite's and TFLite Micro's reference `MEAN`, up to one code off the exact mean.
+    ///
+    /// Definition: `QuantizedMeanOrSum` with `MultiplyByQuantizedMultiplier`, rounded twice. TFLite's
+    /// optimised kernels and XNNPACK differ from it, and from each other, in some last places.
+    pub const fn requantize_fixed_point(mut self, from: Quantization, to: Quantization) -> Self {
+        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::FixedPoint });
+        self
+    }
+}
+
+impl<T: Integer, G> Pool<Average, T, G> {
+    /// Where quotients go that lie between two integers. Requantising rounds in its own way.
+    pub const fn rounding(mut self, rounding: Rounding) -> Self {
+        self.operation.finish.rounding = rounding;
+        self
+    }
+}
+
+impl<T: Float, G> Pool<LpNorm, T, G> {
+    /// Divides the sum of the powers by the real taps: a power mean; with p = 2 the root mean square.
+    ///
+    /// Definition: TFLite `L2_POOL_2D`.
+    pub const fn mean(mut self) -> Self {
+        self.operation.mean = true;
+        self
+    }
+
+    /// Takes elements as they are, but at least `floor`, which is not negative, instead of their
+    /// absolute value. With [`Pool::mean`] this is generalised-mean pooling.
+    ///
+    /// Definition: GeM, `(mean max(x, eps)^p)^(1/p)`; usual are p = 3 and eps = 1e-6.
+    pub const fn floor(mut self, floor: f64) -> Self {
+        self.operation.floor = Some(floor);
+        self
+    }
+}
+
+impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
+    /// Forces every result into `low..=high`, as fused activations do; NaN stays NaN. A value
+    /// chosen for empty windows is written as it is.
+    pub const fn clamp(mut self, low: T, high: T) -> Self {
+        self.clamp = Some([low, high]);
+        self
+    }
+
+    /// The shape of the output for an input of the given shape.
+    ///
+    /// # Errors
+    /// As [`Window::output_size`].
+    pub fn output_shape<const D: usize>(&self, input: Shape<D>) -> Result<Shape<D>, PoolError>
+    where
+        G: Geometry<D>,
+    {
+        let spatial = self.geometry.output_size(input.spatial)?;
+        Ok(Shape { batch: input.batch, channels: input.channels, spatial })
+    }
+
+    /// Pools `input` into `output` on the fastest instruction set present.
+    ///
+    /// # Errors
+    /// Those of [`Window::output_size`] and [`Window::check_windows`] (unless `empty_value` was
+    /// given), [`PoolError::Shape`] if the output has another shape than
+    /// [`Pool::output_shape`], [`PoolError::Clamp`], [`PoolError::Quantization`],
+    /// [`PoolError::Exponent`]. Nothing is written then.
+    pub fn run<const D: usize>(&self, input: View<'_, T, D>, output: &mut ViewMut<'_, T, D>) -> Result<(), PoolError>
+    where
+        G: Geometry<D>,
+    {
+        self.run_through(Isa::best(), input, output)
+    }
+
+    /// As [`Pool::run`], on a chosen instruction set. The result has the same bits.
+    ///
+    /// # Errors
+    /// As [`Pool::run`].
+    pub fn run_on<const D: usize>(
+        &self,
+        isa: Isa,
+        input: View<'_, T, D>,
+        output: &mut ViewMut<'_, T, D>,
+    ) -> Result<(), PoolError>
+    where
+        G: Geometry<D>,
+    {
+        self.run_through(isa, input, output)
+    }
+
+    #[inline(always)]
+    pub(crate) fn run_through<const D: usize>(
+        &self,
+        door: impl Door<T>,
+        input: View<'_, T, D>,
+        output: &mut ViewMut<'_, T, D>,
+    ) -> Result<(), PoolError>
+    where
+        G: Geometry<D>,
+    {
+        if let Some((work, bounds)) = self.check(input, output)? {
+            self.operation.run::<G, D>(bounds, work, door);
+        }
+        Ok(())
+    }
+
+    /// All that can be wrong with a call, and the work that is left; none if nothing is to be written.
+    #[inline(always)]
+    fn check<'i, 'o, const D: usize>(
+        &self,
+        input: View<'i, T, D>,
+        output: &'o mut ViewMut<'_, T, D>,
+    ) -> Result<Option<(Windows<'i, 'o, T, ()>, Bounds<T>)>, PoolError>
+    where
+        G: Geometry<D>,
+    {
+        check_shape(Argument::Output, self.output_shape(input.shape())?, output.shape())?;
+        let fill = match self.empty {
+            Some(value) => value,
+            None => {
+                self.geometry.check_windows(input.shape().spatial)?;
+                T::LOWEST
+            }
+        };
+        let bounds = match self.clamp {
+            None => Bounds::ALL,
+            Some([low, high]) if low <= high => Bounds(low, high),
+            Some(_) => return Err(PoolError::Clamp),
+        };
+        self.operation.check()?;
+        let mut axes = [Axis::UNIT; 3];
+        for i in 0..D {
+            // Nothing is left where bins are none.
+            axes[3 - D + i] = match self.geometry.axis(i, input.shape().spatial[i])? {
+                Some(axis) => axis,
+                None => return Ok(None),
+            };
+        }
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let (input, from) = input.into_parts();
+        let (output, to) = output.reborrow().into_parts();
+        let (divisor, finish) = (Divisor::RealTaps, Finish::default());
+        Ok(Some((Windows { input, from, output, to, axes, divisor, finish, fill, reduce: () }, bounds)))
+    }
+}
+
+/// That `given` is the shape that is expected.
+fn check_shape<const D: usize>(argument: Argument, expected: Shape<D>, given: Shape<D>) -> Result<(), PoolError> {
     let check = |axis, expected, given| {
-        let argument = Argument::Output;
         if expected == given { Ok(()) } else { Err(PoolError::Shape { argument, axis, expected, given }) }
     };
     check(AxisName::Batch, expected.batch, given.batch)?;
@@ -116,11 +419,42 @@ fn check_output<const D: usize>(expected: Shape<D>, given: Shape<D>) -> Result<(
     Ok(())
 }
 
-/// The bounds of a clamp, or those that change nothing.
-fn check_clamp<T: Element>(clamp: Option<[T; 2]>) -> Result<Bounds<T>, PoolError> {
-    match clamp {
-        None => Ok(Bounds::ALL),
-        Some([low, high]) if low <= high => Ok(Bounds(low, high)),
-        Some(_) => Err(PoolError::Clamp),
-    }
+/// [`GlobalMaxPool`] with its defaults.
+///
+/// ```
+/// use lanepool::{View, ViewMut, global_max_pool};
+/// let x = [1.0f32, 4.0, 2.0, -1.0, -3.0, -2.0];
+/// let mut y = [0.0; 2];
+/// global_max_pool(View::nchw(&x, [1, 2, 1, 3])?, &mut ViewMut::nchw(&mut y, [1, 2, 1, 1])?)?;
+/// assert_eq!(y, [4.0, -1.0]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// # Errors
+/// As [`Pool::run`].
+pub fn global_max_pool<T: Element, const D: usize>(
+    input: View<'_, T, D>,
+    output: &mut ViewMut<'_, T, D>,
+) -> Result<(), PoolError> {
+    GlobalMaxPool::new().run(input, output)
+}
+
+/// [`GlobalAvgPool`] with its defaults.
+///
+/// ```
+/// use lanepool::{View, ViewMut, global_avg_pool};
+/// let x = [1.0f32, 4.0, 1.0, -1.0, -3.0, -2.0];
+/// let mut y = [0.0; 2];
+/// global_avg_pool(View::nchw(&x, [1, 2, 1, 3])?, &mut ViewMut::nchw(&mut y, [1, 2, 1, 1])?)?;
+/// assert_eq!(y, [2.0, -2.0]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// # Errors
+/// As [`Pool::run`].
+pub fn global_avg_pool<T: Element, const D: usize>(
+    input: View<'_, T, D>,
+    output: &mut ViewMut<'_, T, D>,
+) -> Result<(), PoolError> {
+    GlobalAvgPool::new().run(input, output)
 }

@@ -22,6 +22,11 @@ pub enum Mode<'a> {
     Last,
     /// Their mean.
     Mean,
+    /// Their sum over the square root of their number.
+    MeanSqrtLength,
+    /// Their mean by weights that grow with the position: 1 for the first kept token, and one more for
+    /// each token after it, kept or not.
+    PositionWeightedMean,
     /// The greatest value of each dimension.
     Max,
     /// The mean by these weights, one a token; see [`weighted_mean`](super::weighted_mean).
@@ -101,7 +106,7 @@ impl<'a> TokenPool<'a> {
         match self.mode {
             Mode::WeightedMean(weights) => check(Argument::Weights, tokens.tokens, weights.len())?,
             Mode::Attention(scores) => check(Argument::Scores, tokens.tokens, scores.len())?,
-            Mode::First | Mode::Last | Mode::Mean | Mode::Max => {}
+            _ => {}
         }
         Ok(door.enter(Work { pool: *self, tokens, keep, output }))
     }
@@ -138,10 +143,20 @@ impl Kernel<f32> for Work<'_, '_> {
                 let rows = kept.map(|t| (row(t), ()));
                 rows::fold(lanes, Plain(Max(Bounds::ALL)), data, 1, rows, output)
             }
-            Mode::Mean => {
+            Mode::Mean | Mode::MeanSqrtLength => {
                 let rows = kept.map(|t| (row(t), ()));
                 let count = rows::fold(lanes, Plain(mean), data, 1, rows, output);
-                divisor = f32::divisor(count as isize);
+                divisor = count as f32;
+                if matches!(pool.mode, Mode::MeanSqrtLength) {
+                    divisor = libm::sqrtf(divisor);
+                }
+                count
+            }
+            Mode::PositionWeightedMean => {
+                let first = kept.clone().next().unwrap_or(0);
+                let rows = kept.map(|t| (t, (t - first + 1) as f32));
+                let (count, total) = weighted(lanes, tokens, rows, output);
+                divisor = total;
                 count
             }
             Mode::WeightedMean(weights) => {

@@ -1,8 +1,14 @@
 //! What the tests share: seeded numbers, images in several layouts, and comparison by bits.
 #![allow(dead_code, unreachable_pub)] // each test program uses its part
 
+use half::{bf16, f16};
+use lanepool::reference::{Finish, Norm, Number};
 use lanepool::tokens::Mode;
-use lanepool::{Divisor, Isa, NanPolicy, Shape, SizeRule, Strides, View, ViewMut, Window, reference};
+use lanepool::{
+    AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Divisor, Element, Float, Index, IndexLayout, Integer, Isa, LpPool, MaxPool,
+    NanPolicy, PoolError, Quantization, Rounding, Shape, SizeRule, Strides, View, ViewMut, Window, reference,
+};
+use std::fmt::Debug;
 
 /// Instruction sets to test. Those named in `LANEPOOL_REQUIRE_ISA` (`,`-separated) must be there,
 /// so that a machine without one does not look like a pass.
@@ -48,6 +54,104 @@ impl Random {
         }
         x
     }
+}
+
+/// Element types, with what the tests need to know of them.
+pub trait Value: Element + Number {
+    /// Fills outputs and gaps between them, so that what should not be written can be seen.
+    const SENTINEL: Self;
+    /// Written where a window has no cell.
+    const EMPTY: Self;
+    /// Fills gaps between inputs, so that reading one shows.
+    const GAP: Self;
+    /// Ordinary numbers, or, if `wild`, some of the awkward ones too.
+    fn random(random: &mut Random, n: usize, wild: bool) -> Vec<Self>;
+    fn bits(self) -> u64;
+    /// An average with a rounding, where the type has any.
+    fn rounding(pool: AvgPool<Self, 3>, _: Rounding) -> AvgPool<Self, 3> {
+        pool
+    }
+}
+
+macro_rules! float_value {
+    ($($T:ident: $from:expr;)*) => {$(
+        impl Value for $T {
+            const SENTINEL: $T = $T::MAX;
+            const EMPTY: $T = $T::MIN;
+            const GAP: $T = $T::NAN;
+
+            fn random(random: &mut Random, n: usize, wild: bool) -> Vec<$T> {
+                let x = if wild { random.wild_floats(n) } else { random.floats(n) };
+                x.into_iter().map($from).collect()
+            }
+
+            fn bits(self) -> u64 {
+                self.to_bits().into()
+            }
+        }
+    )*};
+}
+float_value! {
+    f32: |x| x;
+    f64: f64::from;
+    f16: f16::from_f32;
+    bf16: bf16::from_f32;
+}
+
+macro_rules! integer_value {
+    ($($T:ident),*) => {$(
+        impl Value for $T {
+            const SENTINEL: $T = 113;
+            const EMPTY: $T = 77;
+            const GAP: $T = $T::MAX;
+
+            fn random(random: &mut Random, n: usize, wild: bool) -> Vec<$T> {
+                let extremes = [$T::MIN, $T::MAX, $T::MIN + 1, $T::MAX - 1];
+                let any = |random: &mut Random| random.next() as $T;
+                (0..n).map(|_| if wild && random.below(3) > 0 { extremes[random.below(4)] } else { any(random) }).collect()
+            }
+
+            fn bits(self) -> u64 {
+                self as u64
+            }
+
+            fn rounding(pool: AvgPool<$T, 3>, rounding: Rounding) -> AvgPool<$T, 3> {
+                pool.rounding(rounding)
+            }
+        }
+    )*};
+}
+integer_value!(i8, u8, i16);
+
+/// Runs a statement with `T` as each element type.
+#[macro_export]
+macro_rules! each_element {
+    ($T:ident => $body:expr) => {
+        $crate::each_float!($T => $body);
+        $crate::each_integer!($T => $body);
+    };
+}
+/// The same for the types with fractions.
+#[macro_export]
+macro_rules! each_float {
+    ($T:ident => $body:expr) => {
+        $crate::each_of!($T => $body; f32, f64, half::f16, half::bf16);
+    };
+}
+/// The same for integers.
+#[macro_export]
+macro_rules! each_integer {
+    ($T:ident => $body:expr) => {
+        $crate::each_of!($T => $body; i8, u8, i16);
+    };
+}
+/// The same for the types given.
+#[macro_export]
+macro_rules! each_of {
+    ($T:ident => $body:expr; $($element:ty),*) => {$({
+        type $T = $element;
+        $body;
+    })*};
 }
 
 /// Fills outputs and gaps, so that what should not be written can be seen.
@@ -105,33 +209,46 @@ impl Lay {
         shape.batch * s.batch + shape.channels * s.channel + shape.spatial[0] * s.spatial[0] + 64
     }
 
-    /// Dense values spread over the layout; the gaps hold NaN, so that reading one shows.
-    pub fn spread(self, shape: Image, dense: &[f32]) -> Vec<f32> {
-        let mut data = vec![f32::NAN; self.len(shape)];
+    /// Dense values spread over the layout; the gaps hold what would show if it were read.
+    pub fn spread<T: Value>(self, shape: Image, dense: &[T]) -> Vec<T> {
+        self.spread_over(shape, dense, T::GAP)
+    }
+
+    pub fn spread_over<T: Copy>(self, shape: Image, dense: &[T], gap: T) -> Vec<T> {
+        let mut data = vec![gap; self.len(shape)];
         let strides = self.strides(shape);
         each(shape, strides, |i, at| data[at] = dense[i]);
         data
     }
 
-    pub fn view<'a>(self, shape: Image, data: &'a [f32]) -> View<'a, f32, 3> {
+    pub fn view<'a, T>(self, shape: Image, data: &'a [T]) -> View<'a, T, 3> {
         View::with_strides(data, shape, self.strides(shape)).expect("a sound view")
     }
 
-    pub fn view_mut<'a>(self, shape: Image, data: &'a mut [f32]) -> ViewMut<'a, f32, 3> {
+    pub fn view_mut<'a, T>(self, shape: Image, data: &'a mut [T]) -> ViewMut<'a, T, 3> {
         ViewMut::with_strides(data, shape, self.strides(shape)).expect("a sound view")
     }
 
     /// Runs `pool` into this layout and returns the dense result; the gaps must survive.
-    pub fn collect(self, shape: Image, pool: impl FnOnce(&mut ViewMut<'_, f32, 3>)) -> Vec<f32> {
-        let mut data = vec![SENTINEL; self.len(shape)];
+    pub fn collect<T: Value>(self, shape: Image, pool: impl FnOnce(&mut ViewMut<'_, T, 3>)) -> Vec<T> {
+        self.collect_over(shape, T::SENTINEL, pool)
+    }
+
+    pub fn collect_over<T: Copy + PartialEq>(
+        self,
+        shape: Image,
+        sentinel: T,
+        pool: impl FnOnce(&mut ViewMut<'_, T, 3>),
+    ) -> Vec<T> {
+        let mut data = vec![sentinel; self.len(shape)];
         pool(&mut self.view_mut(shape, &mut data));
         let strides = self.strides(shape);
         let mut dense = Vec::new();
         each(shape, strides, |_, at| {
             dense.push(data[at]);
-            data[at] = SENTINEL;
+            data[at] = sentinel;
         });
-        assert!(data.iter().all(|&x| x == SENTINEL), "{self:?} {shape:?}: a gap was written");
+        assert!(data.iter().all(|&x| x == sentinel), "{self:?} {shape:?}: a gap was written");
         dense
     }
 }
@@ -155,15 +272,16 @@ pub fn each(Shape { batch, channels, spatial: [d, h, w] }: Image, s: Strides<3>,
 }
 
 /// Equal bits, any NaN equal to any NaN; either zero equals the other if `zeros` says so.
-pub fn same(a: f32, b: f32, zeros: bool) -> bool {
-    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) || (zeros && a == b)
+pub fn same<T: Value>(a: T, b: T, zeros: bool) -> bool {
+    a.bits() == b.bits() || (a.is_nan() && b.is_nan()) || (zeros && a == b)
 }
 
 #[track_caller]
-pub fn assert_same(got: &[f32], want: &[f32], zeros: bool, what: impl std::fmt::Debug) {
+pub fn assert_same<T: Value>(got: &[T], want: &[T], zeros: bool, what: impl Debug) {
     assert_eq!(got.len(), want.len(), "{what:?}");
     if let Some(i) = (0..got.len()).find(|&i| !same(got[i], want[i], zeros)) {
-        panic!("output {i}: got {:?}, want {:?}; {what:?}", got[i], want[i]);
+        let element = std::any::type_name::<T>();
+        panic!("{element} output {i}: got {:?}, want {:?}; {what:?}", got[i], want[i]);
     }
 }
 
@@ -192,6 +310,7 @@ impl Case {
             reference::Size::CeilUnclipped => window.ceil_unclipped(),
             reference::Size::SameUpper => Window::same_upper(self.kernel, self.stride),
             reference::Size::SameLower => Window::same_lower(self.kernel, self.stride),
+            reference::Size::Bins(_) => panic!("bins are no windows"),
         };
         window.dilation(self.dilation)
     }
@@ -232,51 +351,56 @@ pub fn planes(shape: Image) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
     Max(NanPolicy),
-    Avg(Divisor),
+    Avg(Divisor, Rounding),
 }
 
-/// Written where a window has no cell.
-pub const EMPTY: f32 = -777.0;
+pub const ROUNDINGS: [Rounding; 4] =
+    [Rounding::HalfAwayFromZero, Rounding::HalfEven, Rounding::HalfUp, Rounding::TowardZero];
 
 impl Op {
-    pub fn all() -> Vec<Op> {
+    /// Those that `T` tells apart.
+    pub fn all<T: Value>() -> Vec<Op> {
         let divisor = std::num::NonZeroI32::new(-3).unwrap();
-        vec![
-            Op::Max(NanPolicy::Propagate),
-            Op::Max(NanPolicy::Ignore),
-            Op::Avg(Divisor::RealTaps),
-            Op::Avg(Divisor::InputAndPadding),
-            Op::Avg(Divisor::FullWindow),
-            Op::Avg(Divisor::Fixed(divisor)),
-            Op::Avg(Divisor::Sum),
-        ]
+        let mut ops = vec![Op::Max(NanPolicy::Propagate)];
+        let mut roundings = &ROUNDINGS[..];
+        if T::GAP.is_nan() {
+            ops.push(Op::Max(NanPolicy::Ignore));
+            roundings = &ROUNDINGS[..1];
+        }
+        for &rounding in roundings {
+            for divisor in [
+                Divisor::RealTaps,
+                Divisor::InputAndPadding,
+                Divisor::FullWindow,
+                Divisor::Fixed(divisor),
+                Divisor::Sum,
+            ] {
+                ops.push(Op::Avg(divisor, rounding));
+            }
+        }
+        ops
     }
 
     pub fn is_max(self) -> bool {
         matches!(self, Op::Max(_))
     }
 
-    pub fn reference(self, case: &Case, input: &[f32]) -> Vec<f32> {
-        let mut output = vec![0.0; cells(case.output().expect("windows fit"))];
+    pub fn reference<T: Value>(self, case: &Case, input: &[T]) -> Vec<T> {
+        let mut output = vec![T::SENTINEL; cells(case.output().expect("windows fit"))];
         let (axes, planes) = (case.axes(), planes(case.shape));
-        let divisor = match self {
+        match self {
             Op::Max(nan) => {
-                let ignore_nan = nan == NanPolicy::Ignore;
-                reference::max_pool(&axes, planes, input, &mut output, ignore_nan, EMPTY);
-                return output;
+                reference::max_pool(&axes, planes, input, &mut output, nan == NanPolicy::Ignore, T::EMPTY);
             }
-            Op::Avg(Divisor::RealTaps) => reference::Divisor::RealTaps,
-            Op::Avg(Divisor::InputAndPadding) => reference::Divisor::InputAndPadding,
-            Op::Avg(Divisor::FullWindow) => reference::Divisor::FullWindow,
-            Op::Avg(Divisor::Fixed(n)) => reference::Divisor::Fixed(n.get() as f32),
-            Op::Avg(Divisor::Sum) => reference::Divisor::Fixed(1.0),
-            Op::Avg(other) => panic!("no reference for {other:?}"),
-        };
-        reference::avg_pool(&axes, planes, input, &mut output, divisor, EMPTY);
+            Op::Avg(divisor, rounding) => {
+                let (divisor, finish) = (textbook_divisor(divisor), Finish::Round(rounding));
+                reference::avg_pool(&axes, planes, input, &mut output, divisor, finish, T::EMPTY);
+            }
+        }
         output
     }
 
-    pub fn run(self, case: &Case, isa: Isa, input: &[f32], from: Lay, to: Lay) -> Vec<f32> {
+    pub fn run<T: Value>(self, case: &Case, isa: Isa, input: &[T], from: Lay, to: Lay) -> Vec<T> {
         let data = from.spread(case.shape, input);
         let input = from.view(case.shape, &data);
         to.collect(case.output().expect("windows fit"), |output| {
@@ -285,48 +409,215 @@ impl Op {
     }
 
     /// Pools one view into another.
-    pub fn pool(self, case: &Case, isa: Isa, input: View<'_, f32, 3>, output: &mut ViewMut<'_, f32, 3>) {
+    pub fn pool<T: Value>(self, case: &Case, isa: Isa, input: View<'_, T, 3>, output: &mut ViewMut<'_, T, 3>) {
         let done = match self {
-            Op::Max(nan) => {
-                lanepool::MaxPool::new(case.window()).nan(nan).empty_value(EMPTY).run_on(isa, input, output)
-            }
-            Op::Avg(divisor) => {
-                let pool = lanepool::AvgPool::new(case.window()).divisor(divisor);
-                pool.empty_value(EMPTY).run_on(isa, input, output)
+            Op::Max(nan) => MaxPool::new(case.window()).nan(nan).empty_value(T::EMPTY).run_on(isa, input, output),
+            Op::Avg(divisor, rounding) => {
+                let pool = T::rounding(AvgPool::new(case.window()).divisor(divisor), rounding);
+                pool.empty_value(T::EMPTY).run_on(isa, input, output)
             }
         };
         done.unwrap_or_else(|error| panic!("{error}: {case:?}"));
     }
 }
 
+pub fn textbook_divisor(divisor: Divisor) -> reference::Divisor {
+    match divisor {
+        Divisor::RealTaps => reference::Divisor::RealTaps,
+        Divisor::InputAndPadding => reference::Divisor::InputAndPadding,
+        Divisor::FullWindow => reference::Divisor::FullWindow,
+        Divisor::Fixed(n) => reference::Divisor::Fixed(n.get().into()),
+        Divisor::Sum => reference::Divisor::Fixed(1),
+        other => panic!("no reference for {other:?}"),
+    }
+}
+
 /// Every token mode, for the library and for the reference.
-pub fn token_modes<'a>(weights: &'a [f32], scores: &'a [f32]) -> [(Mode<'a>, reference::Mode<'a>); 6] {
+pub fn token_modes<'a>(weights: &'a [f32], scores: &'a [f32]) -> [(Mode<'a>, reference::Mode<'a>); 8] {
     [
         (Mode::First, reference::Mode::First),
         (Mode::Last, reference::Mode::Last),
         (Mode::Mean, reference::Mode::Mean),
+        (Mode::MeanSqrtLength, reference::Mode::MeanSqrtLength),
+        (Mode::PositionWeightedMean, reference::Mode::PositionWeightedMean),
         (Mode::Max, reference::Mode::Max),
         (Mode::WeightedMean(weights), reference::Mode::WeightedMean(weights)),
         (Mode::Attention(scores), reference::Mode::Attention(scores)),
     ]
 }
 
+/// Each layout with its own, and with another for the output, on every instruction set.
+pub fn each_run(mut run: impl FnMut(Isa, Lay, Lay)) {
+    for isa in isas() {
+        for (i, from) in LAYS.into_iter().enumerate() {
+            for to in [from, LAYS[(i + 1) % LAYS.len()]] {
+                run(isa, from, to);
+            }
+        }
+    }
+}
+
 /// Every operation, layout pair and instruction set against the reference.
-pub fn check(case: &Case, input: &[f32]) {
+pub fn check<T: Value>(case: &Case, input: &[T]) {
     if case.output().is_none() {
         assert!(case.window().output_size(case.shape.spatial).is_err(), "{case:?}");
         return;
     }
-    for op in Op::all() {
+    for op in Op::all::<T>() {
         let want = op.reference(case, input);
-        for isa in isas() {
-            for (i, from) in LAYS.into_iter().enumerate() {
-                // Each input layout with its own, and with another output layout.
-                for to in [from, LAYS[(i + 1) % LAYS.len()]] {
-                    let got = op.run(case, isa, input, from, to);
-                    assert_same(&got, &want, op.is_max(), (op, isa, from, to, case));
-                }
-            }
-        }
+        each_run(|isa, from, to| {
+            let got = op.run(case, isa, input, from, to);
+            assert_same(&got, &want, op.is_max(), (op, isa, from, to, case));
+        });
     }
+}
+
+/// Norms of every kind.
+pub fn norms() -> Vec<Norm> {
+    let mut norms: Vec<_> =
+        [1.0, 2.0, 3.0, 8.0, 1.5, 17.0, f64::INFINITY].map(|p| Norm { p, mean: false, floor: None }).to_vec();
+    norms.push(Norm { p: 2.0, mean: true, floor: None });
+    norms.push(Norm { p: 3.0, mean: true, floor: Some(1e-6) });
+    norms
+}
+
+/// Every norm of windows.
+pub fn check_norms<T: Value + Float + Number<Sum: reference::Real>>(case: &Case, input: &[T]) {
+    let Some(out) = case.output() else { return };
+    for norm in norms() {
+        let mut want = vec![T::SENTINEL; cells(out)];
+        reference::lp_pool(&case.axes(), planes(case.shape), input, &mut want, norm, T::EMPTY);
+        let mut pool = LpPool::new(case.window(), norm.p).empty_value(T::EMPTY);
+        if norm.mean {
+            pool = pool.mean();
+        }
+        if let Some(floor) = norm.floor {
+            pool = pool.floor(floor);
+        }
+        each_run(|isa, from, to| {
+            let data = from.spread(case.shape, input);
+            let view = from.view(case.shape, &data);
+            let got = to.collect(out, |output| pool.run_on(isa, view, output).unwrap());
+            assert_same(&got, &want, true, (norm, isa, from, to, case));
+        });
+    }
+}
+
+/// Maxima with indices, of both policies and all numberings.
+pub fn check_indices<T: Value, I: Index + Debug>(case: &Case, input: &[T]) {
+    let Some(out) = case.output() else { return };
+    for nan in [NanPolicy::Propagate, NanPolicy::Ignore] {
+        let want = Op::Max(nan).reference(case, input);
+        let mut places = vec![None; want.len()];
+        reference::max_pool_indices(&case.axes(), planes(case.shape), input, &mut places, nan == NanPolicy::Ignore);
+        let pool = MaxPool::new(case.window()).nan(nan).empty_value(T::EMPTY);
+        each_run(|isa, from, to| {
+            for layout in [IndexLayout::Plane, IndexLayout::Tensor, IndexLayout::TensorColumnMajor] {
+                let wanted: Vec<I> = numbered(layout, case.shape, out, &places);
+                let data = from.spread(case.shape, input);
+                let view = from.view(case.shape, &data);
+                let mut values = Vec::new();
+                // Values and indices in different layouts.
+                let indices = from.collect_over(out, I::from_usize(12345), |indices| {
+                    values = to.collect(out, |output| {
+                        pool.run_with_indices_on(isa, view, output, indices, layout).unwrap();
+                    });
+                });
+                assert_same(&values, &want, true, (nan, isa, from, to, case));
+                assert_eq!(indices, wanted, "{nan:?} {isa} {from:?} {to:?} {layout:?} {case:?} {input:?}");
+            }
+        });
+    }
+}
+
+/// Places in planes, as a layout numbers them.
+pub fn numbered<I: Index>(layout: IndexLayout, shape: Image, out: Image, places: &[Option<usize>]) -> Vec<I> {
+    let [depth, rows, cols] = shape.spatial;
+    let outputs: usize = out.spatial.iter().product();
+    let number = |(i, place): (usize, &Option<usize>)| {
+        let Some(place) = *place else { return I::NONE };
+        let plane = i / outputs * depth * rows * cols;
+        let (z, y, x) = (place / (rows * cols), place / cols % rows, place % cols);
+        I::from_usize(match layout {
+            IndexLayout::Plane => place,
+            IndexLayout::Tensor => plane + place,
+            IndexLayout::TensorColumnMajor => plane + (x * rows + y) * depth + z,
+            other => panic!("no numbers for {other:?}"),
+        })
+    };
+    places.iter().enumerate().map(number).collect()
+}
+
+/// Adaptive pools to `size`: maxima with indices, and averages.
+pub fn check_bins<T: Value>(shape: Image, size: [usize; 3], input: &[T]) {
+    let out = Shape { spatial: size, ..shape };
+    let axes = std::array::from_fn(|i| {
+        let n = shape.spatial[i] as i64;
+        reference::Axis { input: n, kernel: n, size: reference::Size::Bins(size[i] as i64), ..reference::Axis::ABSENT }
+    });
+    let (mut max, mut avg, mut places) = (vec![T::EMPTY; cells(out)], vec![T::EMPTY; cells(out)], vec![None; cells(out)]);
+    reference::max_pool(&axes, planes(shape), input, &mut max, false, T::EMPTY);
+    reference::max_pool_indices(&axes, planes(shape), input, &mut places, false);
+    let (real, half_away) = (reference::Divisor::RealTaps, Finish::Round(Rounding::HalfAwayFromZero));
+    reference::avg_pool(&axes, planes(shape), input, &mut avg, real, half_away, T::EMPTY);
+    let wanted: Vec<u32> = numbered(IndexLayout::Plane, shape, out, &places);
+    each_run(|isa, from, to| {
+        let data = from.spread(shape, input);
+        let view = from.view(shape, &data);
+        let got = to.collect(out, |output| AdaptiveAvgPool::new(size).run_on(isa, view, output).unwrap());
+        assert_same(&got, &avg, false, ("avg", isa, from, to, shape, size));
+        let pool = AdaptiveMaxPool::new(size);
+        let got = to.collect(out, |output| pool.run_on(isa, view, output).unwrap());
+        assert_same(&got, &max, true, ("max", isa, from, to, shape, size));
+        let indices = to.collect_over(out, 12345, |indices| {
+            let got = to.collect(out, |output| {
+                pool.run_with_indices_on(isa, view, output, indices, IndexLayout::Plane).unwrap();
+            });
+            assert_same(&got, &max, true, ("max with indices", isa, from, to, shape, size));
+        });
+        assert_eq!(indices, wanted, "{isa} {from:?} {to:?} {shape:?} {size:?}");
+    });
+}
+
+/// Requantised averages and maxima.
+pub fn check_requantized<T: Value + Integer + Number<Sum = i64>>(
+    case: &Case,
+    input: &[T],
+    from_codes: Quantization,
+    to_codes: Quantization,
+) {
+    let Some(out) = case.output() else { return };
+    let max: Vec<T> = Op::Max(NanPolicy::Propagate).reference(case, input);
+    let mut places = vec![None; max.len()];
+    reference::max_pool_indices(&case.axes(), planes(case.shape), input, &mut places, false);
+    let scaled = max.iter().zip(&places);
+    let max: Vec<T> = scaled
+        .map(|(&code, place)| place.map_or(T::EMPTY, |_| reference::requantized(code, from_codes, to_codes)))
+        .collect();
+    let pool = MaxPool::new(case.window()).empty_value(T::EMPTY).requantize(from_codes, to_codes);
+    let what = (from_codes, to_codes);
+    each_run(|isa, from, to| {
+        let data = from.spread(case.shape, input);
+        let view = from.view(case.shape, &data);
+        let got = to.collect(out, |output| pool.run_on(isa, view, output).unwrap());
+        assert_same(&got, &max, false, ("max", what, isa, from, to, case));
+        for divisor in [Divisor::RealTaps, Divisor::InputAndPadding] {
+            let mut want = vec![T::SENTINEL; cells(out)];
+            let finish = Finish::Scale { from: from_codes, to: to_codes, zero_first: true };
+            let textbook = textbook_divisor(divisor);
+            reference::avg_pool(&case.axes(), planes(case.shape), input, &mut want, textbook, finish, T::EMPTY);
+            let pool = AvgPool::new(case.window()).divisor(divisor).empty_value(T::EMPTY);
+            let got = to.collect(out, |output| {
+                pool.requantize(from_codes, to_codes).run_on(isa, view, output).unwrap();
+            });
+            assert_same(&got, &want, false, ("avg", divisor, what, isa, from, to, case));
+        }
+    });
+}
+
+/// A result that must be an error, with its message.
+#[track_caller]
+pub fn says(error: PoolError, message: &str) {
+    assert_eq!(error.to_string(), message);
+    let _: &dyn core::error::Error = &error;
 }

@@ -1,7 +1,7 @@
 //! Every variant of `PoolError`, provoked; the message names the axis or slice with the numbers,
 //! and the output stays as it was.
 
-use crate::common::SENTINEL;
+use crate::common::{SENTINEL, says};
 use lanepool::{
     AvgPool, Divisor, GlobalAvgPool, GlobalMaxPool, MaxPool, PoolError, Shape, Strides, View, ViewMut, Window,
 };
@@ -17,12 +17,6 @@ fn refused(window: Window<2>, input: [usize; 2], output: [usize; 2]) -> PoolErro
     assert_eq!(max, avg);
     assert!(y.iter().all(|&y| y == SENTINEL));
     max
-}
-
-#[track_caller]
-fn says(error: PoolError, message: &str) {
-    assert_eq!(error.to_string(), message);
-    let _: &dyn core::error::Error = &error;
 }
 
 #[test]

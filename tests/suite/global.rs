@@ -1,37 +1,58 @@
 //! Global pools against the reference, in both orders of summation.
 
 use crate::common::*;
-use lanepool::reference::{self, Order};
-use lanepool::{GlobalAvgPool, GlobalMaxPool, NanPolicy, View, ViewMut};
+use crate::{each_element, each_float};
+use lanepool::reference::{self, Finish, Number, Order, Real};
+use lanepool::{Float, GlobalAvgPool, GlobalLpPool, GlobalMaxPool, NanPolicy, Rounding, View, ViewMut};
 
-fn run(shape: Image, input: &[f32]) {
+fn run(shape: Image, seed: u64, wild: bool) {
+    each_element!(T => check_global(shape, &T::random(&mut Random(seed), cells(shape), wild)));
+    each_float!(T => check_global_norms(shape, &T::random(&mut Random(seed), cells(shape), wild)));
+}
+
+/// The order of a sum, which the layout decides.
+fn order(from: Lay, shape: Image) -> Order {
+    if from.strides(shape).spatial[2] == 1 { Order::Lanes } else { Order::Sequential }
+}
+
+fn check_global<T: Value>(shape: Image, input: &[T]) {
     let one = Image { spatial: [1; 3], ..shape };
-    for isa in isas() {
-        for (i, from) in LAYS.into_iter().enumerate() {
-            let data = from.spread(shape, input);
-            let to = LAYS[(i + 1) % LAYS.len()];
-            let order = if from.strides(shape).spatial[2] == 1 { Order::Lanes } else { Order::Sequential };
-            let mut want = vec![0.0; planes(shape)];
-            reference::global_avg_pool(order, planes(shape), input, &mut want);
-            let view = from.view(shape, &data);
-            let got = to.collect(one, |output| GlobalAvgPool::new().run_on(isa, view, output).unwrap());
-            assert_same(&got, &want, false, ("avg", isa, from, shape));
-            for nan in [NanPolicy::Propagate, NanPolicy::Ignore] {
-                reference::global_max_pool(planes(shape), input, &mut want, nan == NanPolicy::Ignore);
-                let got = to.collect(one, |output| GlobalMaxPool::new().nan(nan).run_on(isa, view, output).unwrap());
-                assert_same(&got, &want, true, (nan, isa, from, shape));
-            }
+    let mut want = vec![T::SENTINEL; planes(shape)];
+    each_run(|isa, from, to| {
+        let data = from.spread(shape, input);
+        let half_away = Finish::Round(Rounding::HalfAwayFromZero);
+        reference::global_avg_pool(order(from, shape), planes(shape), input, &mut want, half_away);
+        let view = from.view(shape, &data);
+        let got = to.collect(one, |output| GlobalAvgPool::new().run_on(isa, view, output).unwrap());
+        assert_same(&got, &want, false, ("avg", isa, from, shape));
+        for nan in [NanPolicy::Propagate, NanPolicy::Ignore] {
+            reference::global_max_pool(planes(shape), input, &mut want, nan == NanPolicy::Ignore);
+            let got = to.collect(one, |output| GlobalMaxPool::new().nan(nan).run_on(isa, view, output).unwrap());
+            assert_same(&got, &want, true, (nan, isa, from, shape));
         }
+    });
+}
+
+fn check_global_norms<T: Value + Float + Number<Sum: Real>>(shape: Image, input: &[T]) {
+    let one = Image { spatial: [1; 3], ..shape };
+    let mut want = vec![T::SENTINEL; planes(shape)];
+    for norm in norms().into_iter().filter(|norm| norm.floor.is_none() && !norm.mean) {
+        each_run(|isa, from, to| {
+            let data = from.spread(shape, input);
+            reference::global_lp_pool(order(from, shape), planes(shape), input, &mut want, norm);
+            let view = from.view(shape, &data);
+            let got = to.collect(one, |output| GlobalLpPool::new(norm.p).run_on(isa, view, output).unwrap());
+            assert_same(&got, &want, true, (norm, isa, from, shape));
+        });
     }
 }
 
 #[test]
 fn planes_and_channels_around_the_lane_counts() {
     for (seed, n) in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 49, 67].into_iter().enumerate() {
-        let mut random = Random(seed as u64);
         for shape in [image(1, 3, [1, 1, n]), image(2, n, [1, 3, 5]), image(1, 5, [2, 3, n]), image(1, 6, [1, n, 7])] {
-            run(shape, &random.floats(cells(shape)));
-            run(shape, &random.wild_floats(cells(shape)));
+            run(shape, seed as u64, false);
+            run(shape, seed as u64, true);
         }
     }
 }
@@ -40,7 +61,7 @@ fn planes_and_channels_around_the_lane_counts() {
 fn many_channels_take_several_tiles() {
     for channels in [255, 256, 257, 700] {
         let shape = image(1, channels, [1, 3, 3]);
-        run(shape, &Random(channels as u64).floats(cells(shape)));
+        run(shape, channels as u64, false);
     }
 }
 

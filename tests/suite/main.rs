@@ -2,11 +2,15 @@
 //! compiles them again.
 
 mod common;
+mod bins;
 mod digest;
 mod errors;
 mod fixed;
 mod geometry;
 mod global;
+mod indices;
+mod integers;
+mod norms;
 mod numerics;
 mod property;
 mod real;

@@ -1,9 +1,10 @@
 //! Random shapes, windows, layouts and values against the reference, on every instruction set.
 
 use crate::common::*;
+use crate::{each_element, each_float, each_integer};
 use lanepool::reference::Size;
 use lanepool::tokens::{Keep, Mode, TokenPool, Tokens};
-use lanepool::{View, ViewMut, reference};
+use lanepool::{Float, Quantization, View, ViewMut, reference};
 use proptest::prelude::*;
 
 fn sizes() -> impl Strategy<Value = Size> {
@@ -32,13 +33,60 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(80) })]
 
     #[test]
     fn windows(case in cases(), seed: u64, wild: bool) {
-        let mut random = Random(seed);
-        let input = if wild { random.wild_floats(case.cells()) } else { random.floats(case.cells()) };
-        check(&case, &input);
+        each_element!(T => check(&case, &T::random(&mut Random(seed), case.cells(), wild)));
+    }
+
+    #[test]
+    fn norms_of_windows(case in cases(), seed: u64, wild: bool, exponent in -30i32..30) {
+        each_float!(T => {
+            let input = T::random(&mut Random(seed), case.cells(), wild);
+            let scale = 10f64.powi(exponent);
+            let scaled: Vec<T> = input.iter().map(|x| T::narrow(Float::widen(*x) * scale)).collect();
+            check_norms(&case, &scaled);
+        });
+    }
+
+    #[test]
+    fn maxima_with_indices(case in cases(), seed: u64, wild: bool) {
+        each_element!(T => {
+            let mut random = Random(seed);
+            let input = T::random(&mut random, case.cells(), wild);
+            // Few values, so that there are ties.
+            let tied: Vec<T> = (0..input.len()).map(|_| input[random.below(input.len().min(3))]).collect();
+            check_indices::<T, u32>(&case, &tied);
+        });
+        let input = f32::random(&mut Random(seed), case.cells(), wild);
+        check_indices::<f32, i64>(&case, &input);
+        check_indices::<f32, usize>(&case, &input);
+    }
+
+    #[test]
+    fn bins(
+        channels in 1usize..36,
+        spatial in [1usize..4, 1usize..9, 1usize..60],
+        size in [1usize..4, 1usize..12, 1usize..40],
+        seed: u64,
+        wild: bool,
+    ) {
+        let shape = image(2, channels, spatial);
+        each_element!(T => check_bins::<T>(shape, size, &T::random(&mut Random(seed), cells(shape), wild)));
+    }
+
+    #[test]
+    fn requantized(
+        case in cases(),
+        seed: u64,
+        scales in [1e-3f32..10.0, 1e-3f32..10.0],
+        equal: bool,
+        zeros in [0i32..128, 0i32..128],
+    ) {
+        let from = Quantization::new(scales[0], zeros[0]);
+        let to = Quantization::new(if equal { scales[0] } else { scales[1] }, zeros[1]);
+        each_integer!(T => check_requantized(&case, &T::random(&mut Random(seed), case.cells(), false), from, to));
     }
 
     /// A window on a crop equals the window on a copy of the crop.
@@ -61,7 +109,7 @@ proptest! {
             let crop = View::with_strides(&data, whole, strides).unwrap();
             let crop = crop.crop(ranges).unwrap().channels(0..case.shape.channels).unwrap();
             let crop = crop.batch(0..case.shape.batch).unwrap();
-            for op in Op::all() {
+            for op in Op::all::<f32>() {
                 let want = op.reference(&case, &dense);
                 for isa in isas() {
                     let mut y = vec![SENTINEL; cells(out)];

@@ -1,0 +1,123 @@
+//! Maxima with their indices, and how cells are numbered.
+
+use super::{Maximum, NanPolicy, Pool, check_shape};
+use crate::dispatch::{Door, Isa};
+use crate::element::Element;
+use crate::error::{Argument, PoolError};
+use crate::index::Index;
+use crate::kernel::pick::{Indices, Numbering, Pick};
+use crate::pool::Geometry;
+use crate::reduce::Max;
+use crate::view::{Shape, View, ViewMut};
+
+/// How the cells of an image batch are numbered, from 0, without regard to strides or padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum IndexLayout {
+    /// Within the plane of a channel, in row-major order. PyTorch.
+    #[default]
+    Plane,
+    /// Within the whole tensor in the order batch, channel, then row-major. ONNX, `storage_order = 0`.
+    Tensor,
+    /// Within the whole tensor, but each plane in column-major order: its first spatial axis
+    /// fastest. ONNX, `storage_order = 1`.
+    TensorColumnMajor,
+}
+
+impl IndexLayout {
+    /// The numbers for images of `shape`; all of them fit `I`.
+    ///
+    /// # Errors
+    /// [`PoolError::IndexType`] if they do not.
+    pub(super) fn numbering<I: Index>(self, shape: Shape<3>) -> Result<Numbering, PoolError> {
+        let Shape { batch, channels, spatial: [depth, rows, cols] } = shape;
+        let all = [batch, channels, depth, rows, cols];
+        let product = |axes: &[usize]| axes.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).unwrap_or(usize::MAX);
+        let plane = product(&all[2..]);
+        let cells = if self == Self::Plane { plane } else { product(&all) };
+        // Kernels count the cells of a plane in u32; the greatest number is less than the cells.
+        let fits = |cells: usize| cells == 0 || I::from_usize(cells - 1) != I::NONE;
+        if !fits(cells) || u32::try_from(plane).is_err() {
+            return Err(PoolError::IndexType { cells });
+        }
+        Ok(Numbering {
+            plane: if self == Self::Plane { 0 } else { plane },
+            spatial: match self {
+                Self::Plane | Self::Tensor => [rows * cols, cols, 1],
+                Self::TensorColumnMajor => [1, depth, depth * rows],
+            },
+        })
+    }
+}
+
+impl<T: Element, G> Pool<Maximum, T, G> {
+    /// As [`Pool::run`], and writes beside each maximum which cell of the input it was, numbered as
+    /// `layout` says: the first of equal ones. Where NaN wins it is the last NaN of the window; where
+    /// NaN is ignored and there is nothing else, the last NaN too. Where a window has no cell
+    /// (`empty_value`), the index is [`Index::NONE`]. A clamp changes values only.
+    ///
+    /// ```
+    /// use lanepool::{IndexLayout, MaxPool, View, ViewMut, Window};
+    ///
+    /// let x = [1.0f32, 5.0, 5.0, 2.0, 0.0, 7.0];
+    /// let (mut y, mut indices) = ([0.0; 2], [0u32; 2]);
+    /// MaxPool::new(Window::new([3])).run_with_indices(
+    ///     View::nchw(&x, [1, 1, 6])?,
+    ///     &mut ViewMut::nchw(&mut y, [1, 1, 2])?,
+    ///     &mut ViewMut::nchw(&mut indices, [1, 1, 2])?,
+    ///     IndexLayout::Plane,
+    /// )?;
+    /// assert_eq!((y, indices), ([5.0, 7.0], [1, 5]));
+    /// # Ok::<(), lanepool::PoolError>(())
+    /// ```
+    ///
+    /// Definition: PyTorch `MaxPool2d(return_indices=True)`, which also takes the last NaN; ONNX `MaxPool`.
+    ///
+    /// # Errors
+    /// As [`Pool::run`]; [`PoolError::Shape`] if `indices` has another shape than the output,
+    /// [`PoolError::IndexType`] if `I` cannot number the cells, or a plane has 2^32 of them or more.
+    pub fn run_with_indices<I: Index, const D: usize>(
+        &self,
+        input: View<'_, T, D>,
+        output: &mut ViewMut<'_, T, D>,
+        indices: &mut ViewMut<'_, I, D>,
+        layout: IndexLayout,
+    ) -> Result<(), PoolError>
+    where
+        G: Geometry<D>,
+    {
+        self.run_with_indices_on(Isa::best(), input, output, indices, layout)
+    }
+
+    /// As [`Pool::run_with_indices`], on a chosen instruction set. The result is the same.
+    ///
+    /// # Errors
+    /// As [`Pool::run_with_indices`].
+    pub fn run_with_indices_on<I: Index, const D: usize>(
+        &self,
+        isa: Isa,
+        input: View<'_, T, D>,
+        output: &mut ViewMut<'_, T, D>,
+        indices: &mut ViewMut<'_, I, D>,
+        layout: IndexLayout,
+    ) -> Result<(), PoolError>
+    where
+        G: Geometry<D>,
+    {
+        check_shape(Argument::Indices, self.output_shape(input.shape())?, indices.shape())?;
+        let numbering = layout.numbering::<I>(input.shape().lift())?;
+        let Some((mut windows, bounds)) = self.check(input, output)? else { return Ok(()) };
+        if self.empty.is_some() {
+            indices.fill(I::NONE);
+        }
+        let (data, layout) = indices.reborrow().into_parts();
+        let indices = Indices { data, layout, numbering };
+        let windows = windows.reducing(Max(bounds));
+        if T::HAS_NAN && self.operation.nan == NanPolicy::Ignore {
+            isa.enter(Pick::<T, I, true> { windows, indices });
+        } else {
+            isa.enter(Pick::<T, I, false> { windows, indices });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! What is done with the cells of a window, and which reducer does it.
+
+use super::geometry::Geometry;
+use crate::dispatch::Door;
+use crate::element::{Element, Float, Integer, Real};
+use crate::error::{Argument, PoolError};
+use crate::kernel::plane::Global;
+use crate::kernel::{Windows, repair, wide};
+use crate::reduce::{Bounds, Exponent, Max, MaxNumber, MaxScaled, Mean, Norm, Reduce};
+use crate::round::{Finish, Quantization, Requantize};
+use crate::window::Divisor;
+
+/// What a float maximum does with NaN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum NanPolicy {
+    /// A NaN among the taps gives NaN. PyTorch.
+    #[default]
+    Propagate,
+    /// A NaN among the taps is passed over; only NaN gives NaN. IEEE 754-2008 `maxNum`; close to
+    /// ONNX Runtime and TFLite, which differ among themselves where every tap is NaN.
+    Ignore,
+}
+
+/// The operation of a pool: which reducer, with which divisor. Sealed.
+pub trait Operation<T: Element>: Copy + sealed::Run<T> {}
+
+/// Maximum, with its treatment of NaN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Maximum {
+    pub(super) nan: NanPolicy,
+}
+
+/// Maximum of codes, which become codes of another scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScaledMaximum {
+    pub(super) requantize: Requantize,
+}
+
+/// Average, with its divisor and rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Average {
+    pub(super) divisor: Divisor,
+    pub(super) finish: Finish,
+}
+
+/// Norm, with its exponent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LpNorm {
+    p: f64,
+    pub(super) mean: bool,
+    pub(super) floor: Option<f64>,
+}
+
+impl Maximum {
+    pub(super) const PROPAGATE: Self = Self { nan: NanPolicy::Propagate };
+}
+
+impl Average {
+    pub(super) const REAL_TAPS: Self = Self {
+        divisor: Divisor::RealTaps,
+        finish: Finish { rounding: crate::round::Rounding::HalfAwayFromZero, requantize: None },
+    };
+}
+
+impl LpNorm {
+    pub(super) const fn new(p: f64) -> Self {
+        Self { p, mean: false, floor: None }
+    }
+
+    fn norm<S: Real>(&self) -> Norm<S> {
+        let exponent = match self.p {
+            f64::INFINITY => Exponent::Infinity,
+            p if p <= 8.0 && p as u8 as f64 == p => Exponent::Integer(p as u8),
+            p => Exponent::Real(p),
+        };
+        Norm { exponent, floor: self.floor.map(S::from_f64) }
+    }
+}
+
+impl<T: Element> Operation<T> for Maximum {}
+impl<T: Integer> Operation<T> for ScaledMaximum {}
+impl<T: Element> Operation<T> for Average {}
+impl<T: Float> Operation<T> for LpNorm {}
+
+/// That both quantisations can describe codes of `T`.
+fn check_scales<T: Element>(requantize: Option<Requantize>) -> Result<(), PoolError> {
+    let Some(Requantize { from, to, .. }) = requantize else { return Ok(()) };
+    let check = |argument, quantization: Quantization| {
+        let Some((least, most)) = T::CODES else { return Ok(()) };
+        if quantization.is_valid(least, most) { Ok(()) } else { Err(PoolError::Quantization { argument }) }
+    };
+    check(Argument::Input, from)?;
+    check(Argument::Output, to)
+}
+
+pub(super) mod sealed {
+    use super::*;
+
+    pub trait Run<T: Element> {
+        /// What can be wrong with the operation itself.
+        fn check(&self) -> Result<(), PoolError>;
+        fn run<G: Geometry<D>, const D: usize>(
+            self,
+            bounds: Bounds<T>,
+            work: Windows<'_, '_, T, ()>,
+            door: impl Door<T>,
+        );
+    }
+
+    impl<T: Element> Run<T> for Maximum {
+        fn check(&self) -> Result<(), PoolError> {
+            Ok(())
+        }
+
+        #[inline(always)]
+        fn run<G: Geometry<D>, const D: usize>(
+            self,
+            bounds: Bounds<T>,
+            mut work: Windows<'_, '_, T, ()>,
+            door: impl Door<T>,
+        ) {
+            if T::HAS_NAN && self.nan == NanPolicy::Ignore {
+                enter::<T, _, G, D>(&mut work, MaxNumber(bounds), door);
+            } else {
+                enter::<T, _, G, D>(&mut work, Max(bounds), door);
+            }
+        }
+    }
+
+    impl<T: Integer> Run<T> for ScaledMaximum {
+        fn check(&self) -> Result<(), PoolError> {
+            check_scales::<T>(Some(self.requantize))
+        }
+
+        #[inline(always)]
+        fn run<G: Geometry<D>, const D: usize>(
+            self,
+            bounds: Bounds<T>,
+            mut work: Windows<'_, '_, T, ()>,
+            door: impl Door<T>,
+        ) {
+            work.finish.requantize = Some(self.requantize);
+            enter::<T, _, G, D>(&mut work, MaxScaled(bounds), door);
+        }
+    }
+
+    impl<T: Element> Run<T> for Average {
+        fn check(&self) -> Result<(), PoolError> {
+            check_scales::<T>(self.finish.requantize)
+        }
+
+        #[inline(always)]
+        fn run<G: Geometry<D>, const D: usize>(
+            self,
+            bounds: Bounds<T>,
+            mut work: Windows<'_, '_, T, ()>,
+            door: impl Door<T>,
+        ) {
+            (work.divisor, work.finish) = (self.divisor, self.finish);
+            // The product was checked with the geometry.
+            if work.axes.map(|axis| axis.kernel).into_iter().product::<usize>() > T::MOST_TAPS {
+                wide::run(work.reducing(Mean(bounds)));
+            } else {
+                enter::<T, _, G, D>(&mut work, Mean(bounds), door);
+            }
+        }
+    }
+
+    impl<T: Float> Run<T> for LpNorm {
+        fn check(&self) -> Result<(), PoolError> {
+            let floor = self.floor.unwrap_or(0.0);
+            if self.p > 0.0 && floor >= 0.0 && floor.is_finite() { Ok(()) } else { Err(PoolError::Exponent) }
+        }
+
+        #[inline(always)]
+        fn run<G: Geometry<D>, const D: usize>(
+            self,
+            bounds: Bounds<T>,
+            mut work: Windows<'_, '_, T, ()>,
+            door: impl Door<T>,
+        ) {
+            let norm = self.norm::<T::Sum>();
+            work.divisor = if self.mean { Divisor::RealTaps } else { Divisor::Sum };
+            enter::<T, _, G, D>(&mut work, norm, door);
+            repair::run(work.reducing(norm), self.p, bounds);
+        }
+    }
+
+    /// Sends the work through the door, to the kernel of its geometry.
+    #[inline(always)]
+    fn enter<T: Element, R: Reduce<T>, G: Geometry<D>, const D: usize>(
+        work: &mut Windows<'_, '_, T, ()>,
+        reduce: R,
+        door: impl Door<T>,
+    ) {
+        if G::WHOLE {
+            door.enter(Global(work.reducing(reduce)));
+        } else {
+            door.enter(work.reducing(reduce));
+        }
+    }
+}
+

@@ -1,0 +1,507 @@
+//! The textbook: every operation written from its formula, one element at a time.
+//!
+//! This is what the kernels are compared with, by tests and by fuzzing, and what a doubt about
+//! a definition is settled with. It knows nothing of views, windows or lanes: it counts
+//! taps in signed numbers, one by one, on dense `[batch, channels, depth, rows, cols]` arrays. It
+//! is slow, and panics on arrays of the wrong length. Absent axes have extent 1 and kernel 1.
+//!
+//! Sums follow the order that the crate promises, so that results can be compared bit by bit. Sums of
+//! integers are exact.
+
+mod number;
+
+pub use number::{Finish, Number, Real, requantized};
+
+/// One axis of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Input cells.
+    pub input: i64,
+    /// Taps.
+    pub kernel: i64,
+    /// Cells between windows.
+    pub stride: i64,
+    /// Cells between taps.
+    pub dilation: i64,
+    /// Padding before the input.
+    pub before: i64,
+    /// Padding after the input.
+    pub after: i64,
+    /// How the number of windows is rounded.
+    pub size: Size,
+}
+
+/// How many windows an axis has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Rounded down.
+    Floor,
+    /// Rounded up, without a last window that starts after the input.
+    Ceil,
+    /// Rounded up.
+    CeilUnclipped,
+    /// As many as `input / stride` rounded up, padded evenly, the odd cell after the input.
+    SameUpper,
+    /// The same, the odd cell before the input.
+    SameLower,
+    /// So many bins, each of the cells that its part of the input touches; the kernel is the input.
+    Bins(i64),
+}
+
+/// What a tap of a window hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hit {
+    Cell(usize),
+    Padding,
+    Beyond,
+}
+
+fn ceil_div(a: i64, b: i64) -> i64 {
+    -(-a).div_euclid(b)
+}
+
+impl Axis {
+    /// The axis that an image does not have.
+    pub const ABSENT: Self =
+        Self { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, size: Size::Floor };
+
+    /// The padding that applies: the given one, or that of a SAME rule.
+    fn padding(&self) -> (i64, i64) {
+        let total = ((ceil_div(self.input, self.stride) - 1) * self.stride + self.span() - self.input).max(0);
+        match self.size {
+            Size::SameUpper => (total / 2, total - total / 2),
+            Size::SameLower => (total - total / 2, total / 2),
+            _ => (self.before, self.after),
+        }
+    }
+
+    fn span(&self) -> i64 {
+        self.dilation * (self.kernel - 1) + 1
+    }
+
+    /// The number of windows; zero or less if none fits.
+    pub fn output(&self) -> i64 {
+        let room = self.input + self.before + self.after - self.span();
+        match self.size {
+            Size::Floor => room.div_euclid(self.stride) + 1,
+            Size::CeilUnclipped => ceil_div(room, self.stride) + 1,
+            Size::Ceil => {
+                let output = ceil_div(room, self.stride) + 1;
+                let starts_after = (output - 1) * self.stride >= self.input + self.before;
+                if starts_after { output - 1 } else { output }
+            }
+            Size::SameUpper | Size::SameLower => ceil_div(self.input, self.stride),
+            Size::Bins(output) => output,
+        }
+    }
+
+    fn hit(&self, output: i64, tap: i64) -> Hit {
+        if let Size::Bins(bins) = self.size {
+            let cell = (output * self.input).div_euclid(bins) + tap;
+            return if cell < ceil_div((output + 1) * self.input, bins) { Hit::Cell(cell as usize) } else { Hit::Beyond };
+        }
+        let (before, after) = self.padding();
+        let position = output * self.stride - before + tap * self.dilation;
+        if 0 <= position && position < self.input {
+            Hit::Cell(position as usize)
+        } else if -before <= position && position < self.input + after {
+            Hit::Padding
+        } else {
+            Hit::Beyond
+        }
+    }
+}
+
+/// What an average divides by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Divisor {
+    /// Taps inside the input.
+    RealTaps,
+    /// Taps inside the input or its padding.
+    InputAndPadding,
+    /// All taps.
+    FullWindow,
+    /// This number.
+    Fixed(i64),
+}
+
+/// Calls `visit` for the taps of a window, column by column, with what each hits.
+fn taps(axes: &[Axis; 3], [z, y, x]: [i64; 3], mut visit: impl FnMut(i64, Option<[usize; 3]>, bool)) {
+    for column in 0..axes[2].kernel {
+        for slice in 0..axes[0].kernel {
+            for row in 0..axes[1].kernel {
+                let hits = [axes[0].hit(z, slice), axes[1].hit(y, row), axes[2].hit(x, column)];
+                match hits {
+                    [Hit::Cell(z), Hit::Cell(y), Hit::Cell(x)] => visit(column, Some([z, y, x]), true),
+                    _ => visit(column, None, !hits.contains(&Hit::Beyond)),
+                }
+            }
+        }
+    }
+}
+
+/// Calls `pool` with every output cell's plane and position, and stores what it returns.
+fn each_output<T>(axes: &[Axis; 3], planes: usize, output: &mut [T], mut pool: impl FnMut(usize, [i64; 3]) -> T) {
+    let mut cells = output.iter_mut();
+    for plane in 0..planes {
+        for z in 0..axes[0].output() {
+            for y in 0..axes[1].output() {
+                for x in 0..axes[2].output() {
+                    *cells.next().expect("an output for every window") = pool(plane, [z, y, x]);
+                }
+            }
+        }
+    }
+    assert!(cells.next().is_none(), "a window for every output");
+}
+
+/// The place of a cell in its plane.
+fn place(axes: &[Axis; 3], [z, y, x]: [usize; 3]) -> usize {
+    let [_, rows, cols] = axes.map(|axis| axis.input as usize);
+    (z * rows + y) * cols + x
+}
+
+fn cell<T: Copy>(axes: &[Axis; 3], input: &[T], plane: usize, at: [usize; 3]) -> T {
+    let cells: i64 = axes.iter().map(|axis| axis.input).product();
+    input[plane * cells as usize + place(axes, at)]
+}
+
+/// The greatest of two; NaN if one is NaN, or, if `ignore_nan`, the other one.
+fn greater<T: Number>(a: T, b: T, ignore_nan: bool) -> T {
+    if a.is_nan() {
+        return if ignore_nan { b } else { a };
+    }
+    if b.is_nan() {
+        return if ignore_nan { a } else { b };
+    }
+    if a > b { a } else { b }
+}
+
+/// The greatest cell of each window; `empty` where a window has none.
+pub fn max_pool<T: Number>(
+    axes: &[Axis; 3],
+    planes: usize,
+    input: &[T],
+    output: &mut [T],
+    ignore_nan: bool,
+    empty: T,
+) {
+    each_output(axes, planes, output, |plane, at| {
+        let mut greatest = None;
+        taps(axes, at, |_, hit, _| {
+            if let Some(hit) = hit {
+                let x = cell(axes, input, plane, hit);
+                greatest = Some(greatest.map_or(x, |m| greater(m, x, ignore_nan)));
+            }
+        });
+        greatest.unwrap_or(empty)
+    });
+}
+
+/// Where in its plane each window has its greatest cell, the first of equal ones in row-major order. The last NaN
+/// counts as greatest, or, if `ignore_nan` and there is nothing else, as the one. `None` without a cell.
+pub fn max_pool_indices<T: Number>(
+    axes: &[Axis; 3],
+    planes: usize,
+    input: &[T],
+    indices: &mut [Option<usize>],
+    ignore_nan: bool,
+) {
+    each_output(axes, planes, indices, |plane, at| {
+        let rank = |place: usize, x: T| {
+            if !x.is_nan() {
+                return (1, 0);
+            }
+            (if ignore_nan { 0 } else { 2 }, place)
+        };
+        let mut best: Option<(usize, T)> = None;
+        taps(axes, at, |_, hit, _| {
+            let Some(hit) = hit else { return };
+            let (here, x) = (place(axes, hit), cell(axes, input, plane, hit));
+            let better = best.is_none_or(|(there, m)| {
+                let (a, b) = (rank(here, x), rank(there, m));
+                a > b || (a == b && (x > m || (x == m && here < there)))
+            });
+            if better {
+                best = Some((here, x));
+            }
+        });
+        best.map(|(place, _)| place)
+    });
+}
+
+/// The sum of a window's terms: those of a column in order, then the columns. With the numbers of
+/// real taps, of those in the input or its padding, and of all. `None` without a cell.
+fn window_sum<S: Copy>(
+    axes: &[Axis; 3],
+    at: [i64; 3],
+    term: impl Fn([usize; 3]) -> S,
+    plus: impl Fn(S, S) -> S,
+) -> Option<(S, [i64; 3])> {
+    let (mut real, mut padded, mut all) = (0, 0, 0);
+    let mut sum: Option<S> = None;
+    let mut column_sum: Option<S> = None;
+    let mut current = 0;
+    let add = |sum: &mut Option<S>, term: Option<S>| {
+        if let Some(term) = term {
+            *sum = Some(sum.map_or(term, |sum| plus(sum, term)));
+        }
+    };
+    taps(axes, at, |column, hit, inside| {
+        if column != current {
+            add(&mut sum, column_sum.take());
+            current = column;
+        }
+        add(&mut column_sum, hit.map(&term));
+        real += i64::from(hit.is_some());
+        padded += i64::from(inside);
+        all += 1;
+    });
+    add(&mut sum, column_sum);
+    Some((sum?, [real, padded, all]))
+}
+
+/// The sum of each window's cells over the divisor; `empty` where a window has no cell. Cells of a
+/// column are added in order, then the columns.
+pub fn avg_pool<T: Number>(
+    axes: &[Axis; 3],
+    planes: usize,
+    input: &[T],
+    output: &mut [T],
+    divisor: Divisor,
+    finish: Finish,
+    empty: T,
+) {
+    each_output(axes, planes, output, |plane, at| {
+        let sum = window_sum(axes, at, |hit| cell(axes, input, plane, hit).widen(), T::add);
+        let Some((sum, [real, padded, all])) = sum else { return empty };
+        let count = match divisor {
+            Divisor::RealTaps => real,
+            Divisor::InputAndPadding => padded,
+            Divisor::FullWindow => all,
+            Divisor::Fixed(n) => n,
+        };
+        T::finish(sum, count, real, finish)
+    });
+}
+
+/// A norm: `(sum x^p)^(1/p)` of absolute values, or of values that are at least a floor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// The exponent; infinity gives the maximum.
+    pub p: f64,
+    /// Whether the sum is divided by the number of cells.
+    pub mean: bool,
+    /// What values are raised to, instead of taking their absolute value.
+    pub floor: Option<f64>,
+}
+
+impl Norm {
+    fn base<S: Real>(&self, x: S) -> S {
+        match self.floor.map(S::from_f64) {
+            Some(floor) => {
+                if x < floor {
+                    floor
+                } else {
+                    x
+                }
+            }
+            None => x.magnitude(),
+        }
+    }
+
+    fn small_integer(&self) -> Option<i32> {
+        (1..=8).find(|&n| f64::from(n) == self.p)
+    }
+
+    fn power<S: Real>(&self, x: S) -> S {
+        let x = self.base(x);
+        match self.small_integer() {
+            Some(n) => (1..n).fold(x, |power, _| power * x),
+            None => S::from_f64(libm::pow(x.to_f64(), self.p)),
+        }
+    }
+
+    fn root<S: Real>(&self, sum: S) -> S {
+        match self.small_integer() {
+            Some(1) => sum,
+            Some(2) => sum.square_root(),
+            _ => S::from_f64(libm::pow(sum.to_f64(), 1.0 / self.p)),
+        }
+    }
+
+    /// The norm of `count` values, whose powers add up to `sum`; where that may have overflowed or
+    /// vanished, from the values scaled by their greatest, which come in row-major order.
+    fn of<T: Number<Sum: Real>>(&self, sum: T::Sum, count: i64, values: impl Iterator<Item = T> + Clone) -> T {
+        let count = if self.mean { count } else { 1 };
+        let bases = values.map(|x| self.base(x.widen()).to_f64());
+        let greatest = bases.clone().fold(0.0, |m: f64, x| if x > m || x.is_nan() { x } else { m });
+        if self.p == f64::INFINITY {
+            return T::narrow(greatest);
+        }
+        let norm = T::rounded(self.root(sum / T::Sum::from_f64(count as f64)));
+        let [least, most] = T::Sum::SOUND.map(|exponent| libm::exp2(exponent / self.p));
+        let size = norm.widen().to_f64();
+        if (least <= size && size <= most) || greatest == 0.0 {
+            return norm;
+        }
+        if !greatest.is_finite() {
+            return T::narrow(greatest);
+        }
+        let sum: f64 = bases.map(|x| libm::pow(x / greatest, self.p)).sum();
+        T::narrow(greatest * libm::pow(sum / count as f64, 1.0 / self.p))
+    }
+}
+
+/// The norm of each window's cells; `empty` where a window has none.
+pub fn lp_pool<T: Number<Sum: Real>>(
+    axes: &[Axis; 3],
+    planes: usize,
+    input: &[T],
+    output: &mut [T],
+    norm: Norm,
+    empty: T,
+) {
+    each_output(axes, planes, output, |plane, at| {
+        let power = |hit| norm.power(cell(axes, input, plane, hit).widen());
+        let Some((sum, [real, ..])) = window_sum(axes, at, power, T::add) else { return empty };
+        let [depth, rows, cols] =
+            core::array::from_fn(|i| (0..axes[i].kernel).map(move |tap| axes[i].hit(at[i], tap)));
+        let hits = depth.flat_map(|z| rows.clone().flat_map({
+            let cols = cols.clone();
+            move |y| cols.clone().map(move |x| [z, y, x])
+        }));
+        let values = hits.filter_map(|hit| match hit {
+            [Hit::Cell(z), Hit::Cell(y), Hit::Cell(x)] => Some(cell(axes, input, plane, [z, y, x])),
+            _ => None,
+        });
+        norm.of(sum, real, values)
+    });
+}
+
+/// Values to the cells that `indices` name in the plane of each, and zero to all others.
+pub fn max_unpool<T: Number>(planes: usize, input: &[T], indices: &[usize], output: &mut [T], zero: T) {
+    output.fill(zero);
+    let (pooled, cells) = (input.len() / planes, output.len() / planes);
+    for (i, (&value, &index)) in input.iter().zip(indices).enumerate() {
+        assert!(index < cells, "an index outside the plane");
+        output[i / pooled * cells + index] = value;
+    }
+}
+
+/// The order in which a whole image is summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other: images whose innermost spatial stride is not 1.
+    Sequential,
+    /// Cell `i` to lane `i % 16`, then lane `j` with `j + 8`, `j + 4`, `j + 2`, `j + 1`.
+    Lanes,
+}
+
+/// The sum of `x` in the given order.
+pub fn sum<T: Number>(order: Order, x: impl Iterator<Item = T::Sum>) -> T::Sum {
+    match order {
+        Order::Sequential => x.reduce(T::add).unwrap_or(T::ZERO),
+        Order::Lanes => {
+            // Of floats negative zero: added to x it gives x, for negative zero too.
+            let mut lanes = [T::NO_SUM; 16];
+            for (i, x) in x.enumerate() {
+                lanes[i % 16] = T::add(lanes[i % 16], x);
+            }
+            for half in [8, 4, 2, 1] {
+                for j in 0..half {
+                    lanes[j] = T::add(lanes[j], lanes[j + half]);
+                }
+            }
+            lanes[0]
+        }
+    }
+}
+
+/// The mean of each plane.
+pub fn global_avg_pool<T: Number>(order: Order, planes: usize, input: &[T], output: &mut [T], finish: Finish) {
+    let cells = input.len() / planes;
+    for (plane, mean) in input.chunks_exact(cells).zip(output) {
+        *mean = T::finish(sum::<T>(order, plane.iter().map(|x| x.widen())), cells as i64, cells as i64, finish);
+    }
+}
+
+/// The greatest cell of each plane.
+pub fn global_max_pool<T: Number>(planes: usize, input: &[T], output: &mut [T], ignore_nan: bool) {
+    let cells = input.len() / planes;
+    for (plane, greatest) in input.chunks_exact(cells).zip(output) {
+        *greatest = plane.iter().copied().reduce(|a, b| greater(a, b, ignore_nan)).expect("planes have cells");
+    }
+}
+
+/// The norm of each plane.
+pub fn global_lp_pool<T: Number<Sum: Real>>(order: Order, planes: usize, input: &[T], output: &mut [T], norm: Norm) {
+    let cells = input.len() / planes;
+    for (plane, to) in input.chunks_exact(cells).zip(output) {
+        let powers = sum::<T>(order, plane.iter().map(|x| norm.power(x.widen())));
+        *to = norm.of(powers, cells as i64, plane.iter().copied());
+    }
+}
+
+/// How tokens become one vector.
+#[derive(Clone, Copy, Debug)]
+pub enum Mode<'a> {
+    /// The first kept one.
+    First,
+    /// The last kept one.
+    Last,
+    /// The mean.
+    Mean,
+    /// The sum over the square root of the number.
+    MeanSqrtLength,
+    /// The mean by 1, 2, 3.., counted from the first kept one.
+    PositionWeightedMean,
+    /// The greatest of each dimension.
+    Max,
+    /// The mean by given weights.
+    WeightedMean(&'a [f32]),
+    /// The mean by the softmax of given scores.
+    Attention(&'a [f32]),
+}
+
+/// Pools dense `[tokens, dim]` rows, of which `keep` says which count; returns how many did.
+pub fn tokens(mode: Mode<'_>, input: &[f32], keep: &[bool], output: &mut [f32]) -> usize {
+    let dim = output.len();
+    let score = |t: usize| match mode {
+        Mode::Attention(scores) => scores[t],
+        _ => 0.0,
+    };
+    let is_kept = |t: &usize| keep[*t] && score(*t) != f32::NEG_INFINITY;
+    let kept = || (0..keep.len()).filter(is_kept);
+    let greatest = kept().map(score).fold(f32::NEG_INFINITY, |a, b| greater(a, b, true));
+    let weight = |t: usize| match mode {
+        Mode::WeightedMean(weights) => weights[t],
+        Mode::Attention(scores) => libm::expf(scores[t] - greatest),
+        Mode::PositionWeightedMean => (t + 1 - kept().next().unwrap_or(0)) as f32,
+        _ => 1.0,
+    };
+    let total = sum::<f32>(Order::Sequential, kept().map(weight));
+    let total = if matches!(mode, Mode::MeanSqrtLength) { libm::sqrtf(total) } else { total };
+    for (d, output) in output.iter_mut().enumerate() {
+        let column = |t: usize| input[t * dim + d];
+        let terms = || kept().map(|t| weight(t) * column(t));
+        *output = match mode {
+            Mode::First => kept().next().map_or(0.0, column),
+            Mode::Last => kept().next_back().map_or(0.0, column),
+            Mode::Max => kept().map(column).reduce(|a, b| greater(a, b, false)).unwrap_or(0.0),
+            _ if total == 0.0 => 0.0,
+            _ => sum::<f32>(Order::Sequential, terms()) / total,
+        };
+    }
+    match mode {
+        Mode::First | Mode::Last => kept().count().min(1),
+        _ => kept().count(),
+    }
+}
+
+/// Divides a vector by its Euclidean length, or by `epsilon` if that is greater.
+pub fn l2_normalize(vector: &mut [f32], epsilon: f32) {
+    let length = libm::sqrtf(sum::<f32>(Order::Lanes, vector.iter().map(|x| x * x)));
+    let length = if length < epsilon { epsilon } else { length };
+    vector.iter_mut().for_each(|x| *x /= length);
+}
