@@ -117,7 +117,7 @@ fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, w: &mut Windows<'_, '_
         }
         // Fewer channels than lanes. A vector may reach past them, if only the slice goes on.
         Some(vectors) if p.from + p.last_tap() + L::N <= w.input.len() => {
-            let [acc] = window(&vectors, p.from, p.taps(), p.steps);
+            let [acc] = loop_window(&vectors, p.from, p.taps(), p.steps);
             few(lanes, w, p, acc, by);
         }
         _ => {

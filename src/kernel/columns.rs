@@ -18,6 +18,14 @@ const TILE: usize = 64;
 /// Vectors per step of the pass down: independent chains, so that none waits for itself.
 const STEP: usize = 4;
 
+/// Adjacent columns of the tile, and where in the input the first of them starts.
+#[derive(Clone, Copy)]
+struct Run {
+    from: usize,
+    to: usize,
+    n: usize,
+}
+
 /// What stays the same from row to row, and the tile.
 pub(super) struct Columns<T: Element, L: Lanes<T>, R: Reduce<T>> {
     lanes: L,
@@ -42,12 +50,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> RowPass<T, R> for Columns<T, L, R> {
             let outputs = x..x.saturating_add(self.at_once).min(cols.output);
             x = outputs.end;
             let (start, len) = (outputs.start * cols.stride, (outputs.len() - 1) * cols.stride + cols.span);
-            unrolled!(row.taps(), [[1, 2], [1, 3]], taps => self.down(w, row, taps, start, len));
-            unrolled!(
-                [cols.stride, cols.kernel, cols.dilation],
-                [[2, 3, 1], [1, 3, 1], [1, 5, 1]],
-                shape => self.across(w, row, shape, outputs.clone())
-            );
+            self.down(w, row, start, len);
+            self.across(w, row, outputs);
         }
     }
 }
@@ -77,7 +81,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
             while last + 1 < cols.output && end(last + 1) - start <= (TILE - 2) * L::N {
                 last += 1;
             }
-            self.down(w, row, row.taps(), start, end(last) - start);
+            self.down(w, row, start, end(last) - start);
             let cells: &[R::Cell] = bytemuck::must_cast_slice(&self.tile);
             for x in x..last + 1 {
                 merge_bin(w, row, x, cells, start);
@@ -88,59 +92,86 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
 
     /// Merges each of `len` columns, from padded position `start` on, into the tile.
     #[inline(always)]
-    fn down(&mut self, w: &Windows<'_, '_, T, R>, row: Row, taps: [usize; 2], start: usize, len: usize) {
-        let (lanes, reduce) = (self.lanes, w.reduce);
+    fn down(&mut self, w: &Windows<'_, '_, T, R>, row: Row, start: usize, len: usize) {
         let cols = w.axes[2];
         let step = w.from.strides.spatial[2];
         let first = start.max(cols.pad_start);
         let end = (start + len).min(cols.pad_start + cols.input);
-        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut self.tile);
         if end <= first {
-            return cells.iter_mut().take(len).for_each(|cell| *cell = R::EMPTY);
+            return self.cells().iter_mut().take(len).for_each(|cell| *cell = R::EMPTY);
         }
-        let (n, before) = (end - first, first - start);
-        let from = row.from + (first - cols.pad_start) * step;
-        let last_tap = (taps[0] - 1) * row.steps[0] + (taps[1] - 1) * row.steps[1];
-        // A vector may reach past a short row, if only the slice goes on: nothing uses those lanes.
-        let readable = step == 1 && from + last_tap + L::N <= w.input.len();
+        let run = Run { from: row.from + (first - cols.pad_start) * step, to: first - start, n: end - first };
+        let done = if step == 1 {
+            unrolled!(L, row.taps(), [[1, 2], [1, 3]], taps => self.down_adjacent(w, row, taps, run))
+        } else {
+            0
+        };
+        self.down_apart(w, row, run, done);
+        let cells = self.cells();
+        cells.iter_mut().take(run.to).for_each(|cell| *cell = R::EMPTY);
+        cells.iter_mut().take(len).skip(run.to + run.n).for_each(|cell| *cell = R::EMPTY);
+    }
+
+    #[inline(always)]
+    fn cells(&mut self) -> &mut [R::Cell] {
+        bytemuck::must_cast_slice_mut(&mut self.tile)
+    }
+
+    /// Adjacent columns, in vectors; returns how many are done: all, but where a row shorter than a vector
+    /// ends the slice.
+    #[inline(always)]
+    fn down_adjacent(&mut self, w: &Windows<'_, '_, T, R>, row: Row, taps: [usize; 2], run: Run) -> usize {
+        let (lanes, reduce) = (self.lanes, w.reduce);
+        let Run { from, to, n } = run;
         let mut done = 0;
-        if let (true, Some(reader), Some(mut writer)) = (step == 1, Reader::new(w.input), Writer::new(cells)) {
+        if let (Some(reader), Some(mut writer)) = (Reader::new(w.input), Writer::new(self.cells())) {
             let source = Adjacent::<T, L, R, STEP> { lanes, reduce, reader };
             while done + STEP * L::N <= n {
                 row.prefetch(lanes, w.input, from + done);
                 row.prefetch(lanes, w.input, from + done + STEP / 2 * L::N);
-                let to: &mut [Cells<T, L, R>; STEP] = writer.at(before + done);
+                let arrays: &mut [Cells<T, L, R>; STEP] = writer.at(to + done);
                 let acc = column(&source, from + done, taps, row.steps);
-                for (to, acc) in to.iter_mut().zip(acc) {
-                    acc.store(lanes, to);
+                for (array, acc) in arrays.iter_mut().zip(acc) {
+                    acc.store(lanes, array);
                 }
                 done += STEP * L::N;
             }
         }
-        if let (true, Some(reader), Some(mut writer)) = (readable, Reader::new(w.input), Writer::new(cells)) {
+        // A vector may reach past a short row, if only the slice goes on: nothing uses those lanes.
+        let last_tap = (taps[0] - 1) * row.steps[0] + (taps[1] - 1) * row.steps[1];
+        if from + last_tap + L::N > w.input.len() {
+            return done;
+        }
+        if let (Some(reader), Some(mut writer)) = (Reader::new(w.input), Writer::new(self.cells())) {
             let source = Adjacent::<T, L, R, 1> { lanes, reduce, reader };
             while done < n {
                 let at = if n < L::N { 0 } else { done.min(n - L::N) };
                 let [acc] = column(&source, from + at, taps, row.steps);
-                acc.store(lanes, writer.at(before + at));
-                done += L::N;
-            }
-        } else if let Some(mut writer) = Writer::new(cells) {
-            while done < n {
-                let source = Apart { lanes, reduce, data: w.input, step, n: L::N.min(n - done) };
-                let acc = column(&source, from + done * step, taps, row.steps);
-                acc.store(lanes, writer.at(before + done));
+                acc.store(lanes, writer.at(to + at));
                 done += L::N;
             }
         }
-        cells.iter_mut().take(before).for_each(|cell| *cell = R::EMPTY);
-        cells.iter_mut().take(len).skip(before + n).for_each(|cell| *cell = R::EMPTY);
+        done
     }
 
-    /// Merges the tile's columns into the windows of `outputs`; `shape` is their stride, kernel and
-    /// dilation.
+    /// The columns from `done` on, which may lie apart.
     #[inline(always)]
-    fn across(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row, shape: [usize; 3], outputs: Range<usize>) {
+    fn down_apart(&mut self, w: &Windows<'_, '_, T, R>, row: Row, run: Run, mut done: usize) {
+        let (lanes, reduce) = (self.lanes, w.reduce);
+        let step = w.from.strides.spatial[2];
+        if let Some(mut writer) = Writer::new(self.cells()) {
+            while done < run.n {
+                let source = Apart { lanes, reduce, data: w.input, step, n: L::N.min(run.n - done) };
+                let acc = column(&source, run.from + done * step, row.taps(), row.steps);
+                acc.store(lanes, writer.at(run.to + done));
+                done += L::N;
+            }
+        }
+    }
+
+    /// Merges the tile's columns into the windows of `outputs`.
+    #[inline(always)]
+    fn across(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row, outputs: Range<usize>) {
         let lanes = self.lanes;
         let [d, r] = row.axes;
         let cols = w.axes[2];
@@ -153,7 +184,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
             // The last vector overlaps its neighbour rather than leave a tail.
             let first = x.min(outputs.end - n);
             x += L::N;
-            let acc = self.merge(w.reduce, shape, (first - outputs.start) * cols.stride, n);
+            let at = (first - outputs.start) * cols.stride;
+            let acc = unrolled!(
+                L,
+                [cols.stride, cols.kernel, cols.dilation],
+                [[2, 3, 1], [1, 3, 1], [1, 5, 1]],
+                shape => self.merge(w.reduce, shape, at, n)
+            );
             let v = w.reduce.finish(lanes, acc, by);
             let to = row.to + first * step;
             match Writer::<T, Array<T, L>>::new(w.output) {

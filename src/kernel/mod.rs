@@ -118,13 +118,13 @@ fn column<S: Source>(source: &S, at: usize, [d, y]: [usize; 2], [depth_step, row
     acc
 }
 
-/// Calls a method with the common numbers of taps as constants, so that no loop over taps is
-/// left of them.
+/// Evaluates an expression with the common numbers of taps as constants, so that no loop over taps is
+/// left of them; but not for lanes of one element, which are for small programs.
 macro_rules! unrolled {
-    ($taps:expr, [$([$($n:literal),+]),+], $name:ident => $call:expr) => {
+    ($L:ty, $taps:expr, [$([$($n:literal),+]),+], $name:ident => $call:expr) => {
         match $taps {
             // Patterns, not `==`: compared as one vector, the numbers would wait for their store.
-            $([$($n),+] => { let $name = [$($n),+]; $call })+
+            $([$($n),+] if <$L as Lanes<T>>::N > 1 => { let $name = [$($n),+]; $call })+
             $name => $call,
         }
     };
@@ -133,8 +133,13 @@ use unrolled;
 
 /// Merges all taps of a window in the one order: columns from left to right.
 #[inline(always)]
-fn window<S: Source>(source: &S, at: usize, taps: [usize; 3], steps: [usize; 3]) -> S::Acc {
-    unrolled!(taps, [[1, 2, 2], [1, 3, 3]], taps => loop_window(source, at, taps, steps))
+fn window<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
+    source: &Adjacent<'_, T, L, R, V>,
+    at: usize,
+    taps: [usize; 3],
+    steps: [usize; 3],
+) -> [R::Acc<L>; V] {
+    unrolled!(L, taps, [[1, 2, 2], [1, 3, 3]], taps => loop_window(source, at, taps, steps))
 }
 
 #[inline(always)]

@@ -47,7 +47,7 @@ impl<L> Pairs<L> {
 impl<T: Element, L: Lanes<T>, R: Reduce<T>> RowPass<T, R> for Pairs<L> {
     #[inline(always)]
     fn row(&mut self, w: &mut Windows<'_, '_, T, R>, row: Row) {
-        unrolled!(row.taps(), [[1, 2], [1, 3]], taps => self.inside(w, row, taps));
+        unrolled!(L, row.taps(), [[1, 2]], taps => self.inside(w, row, taps));
         (0..self.inside.start).for_each(|x| w.one(row, x));
         (self.inside.end..w.axes[2].output).for_each(|x| w.one(row, x));
     }

@@ -160,7 +160,7 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> PixelPass<T, Max
             let picked = match reader {
                 Some(reader) if n == L::N => {
                     let from = p.from + at;
-                    unrolled!(p.taps(), [[1, 2, 2], [1, 3, 3]], taps => pick_taps::<T, L, IGNORE_NAN>(
+                    unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => pick_taps::<T, L, IGNORE_NAN>(
                         lanes, taps, offsets,
                         #[inline(always)]
                         |[z, y, x]| L::V::load(lanes, reader.at(from + z * ds + y * rs + x * cs)),
@@ -193,6 +193,7 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> RowPass<T, Max<T
             let first = x.min(interior.end - L::N);
             x += L::N;
             unrolled!(
+                L,
                 [row.taps()[0], row.taps()[1], cols.kernel, cols.stride, cols.dilation],
                 [[1, 2, 2, 2, 1], [1, 3, 3, 2, 1], [1, 3, 3, 1, 1]],
                 shape => self.vector(w, row, first, shape, strided)

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Lanes, Register, composite, quotients};
+use super::{Indices, Lanes, Register, composite};
 use crate::round::Ratio;
 use core::arch::x86_64::*;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -288,9 +288,6 @@ macro_rules! integer {
                         #[inline(always)]
                         |sum| safe!(small_quotient(sum.0, &by)),
                     )
-                } else if by.fixed.is_some() {
-                    let sums = bytemuck::must_cast::<_, [i32; $n]>(sum.map(|sum| sum.0));
-                    return $V(bytemuck::must_cast::<[$T; $n], _>(quotients(sums, &by)));
                 } else {
                     sum.map(
                         #[inline(always)]
@@ -369,10 +366,14 @@ fn small_quotient(sum: __m256i, by: &Ratio) -> __m256i {
     _mm256_cvtps_epi32(q)
 }
 
-/// What [`Ratio::apply`] does.
+/// What [`Ratio::apply`] does. Not inlined: what is here is not what is often done.
 #[target_feature(enable = "avx2")]
-#[inline]
+#[inline(never)]
 fn quotient(sum: __m256i, by: &Ratio) -> __m256i {
+    if by.fixed.is_some() {
+        let sums: [i32; 8] = bytemuck::must_cast(sum);
+        return bytemuck::must_cast(sums.map(|sum| by.apply(sum)));
+    }
     let halves = [_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum)];
     let [low, high] = halves.map(|sum| {
         let t = _mm256_add_pd(_mm256_cvtepi32_pd(sum), _mm256_set1_pd(by.offset));

@@ -185,8 +185,9 @@ impl<L: Copy, const N: usize> Register<L> for Indices<N> {
     }
 }
 
-/// Sums as elements, all in the same way, for the compiler to make vectors of.
-#[inline(always)]
+/// Sums as elements, all in the same way, for the compiler to make vectors of. Not inlined: what is here
+/// is not what is often done.
+#[inline(never)]
 pub(crate) fn quotients<T: Integer, const N: usize>(sums: [i32; N], by: &Ratio) -> [T; N] {
     let mut quotients = [T::LOWEST; N];
     for (to, sum) in quotients.iter_mut().zip(sums) {

@@ -7,9 +7,9 @@ use half::{bf16, f16};
 
 /// Calls a runner with the element type of the case, one of those listed.
 macro_rules! by_type {
-    ($case:expr, $run:path, $rules:expr, $($T:ident)*) => {
+    ($case:expr, $module:ident::$run:ident, $rules:expr, $($T:ident)*) => {
         match &*$case.dtype {
-            $(stringify!($T) => $run::<$T>($case, axes(&$case.op), $rules),)*
+            $(stringify!($T) => $module::$run::<$T>($case, axes(&$case.op), $rules),)*
             other => Err(format!("unknown element type {other:?}")),
         }
     };

@@ -34,6 +34,7 @@ pub fn isas() -> Vec<Isa> {
     available
 }
 
+/// A file or directory of the tests' data.
 pub fn data(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
@@ -52,6 +53,7 @@ pub struct Report {
 pub struct Rules(BTreeMap<&'static str, usize>);
 
 impl Rules {
+    /// Notes that `rule` decided so many outputs.
     pub fn take(&mut self, rule: &'static str, outputs: usize) {
         if outputs > 0 {
             *self.0.entry(rule).or_default() += outputs;

@@ -48,7 +48,7 @@ impl Spec {
     /// The attributes of a window on `axes` axes.
     pub fn parse(attrs: &Attrs, axes: usize) -> Result<Self, String> {
         let kernel = attrs.lifted("kernel", axes, 1)?.ok_or("no attribute \"kernel\"")?;
-        let stride = attrs.lifted("stride", axes, 1)?.unwrap_or([1; 3]);
+        let stride = attrs.lifted("stride", axes, 1)?.ok_or("no attribute \"stride\"")?;
         let dilation = attrs.lifted("dilation", axes, 1)?.unwrap_or([1; 3]);
         let mut ceil = attrs.flag("ceil_mode")?;
         let pads = attrs.numbers("pad")?;
@@ -122,7 +122,7 @@ impl Plan {
     pub fn bins(shape: Shape<3>, out: Shape<3>) -> Self {
         let axes = std::array::from_fn(|i| {
             let (n, size) = (shape.spatial[i], out.spatial[i]);
-            let taps = |o| Vec::from_iter(o * n / size..((o + 1) * n).div_ceil(size));
+            let taps = |o: usize| Vec::from_iter(o * n / size..((o + 1) * n).div_ceil(size));
             (0..size).map(taps).map(|real| Taps { padded: real.len(), real }).collect()
         });
         Self { shape, axes }
