@@ -20,6 +20,9 @@ use half::{bf16, f16};
 pub trait Element: Lanewise + Pod + PartialOrd + Debug + Send + Sync {
     /// The type of a sum.
     type Sum: Pod + Debug;
+    /// The type of a sum of few elements, which may be narrower.
+    #[doc(hidden)]
+    type Few: Pod + Debug;
     /// What a sum is divided by, prepared once per window.
     type Divisor: Copy + Debug;
     /// No value compares less.
@@ -32,6 +35,9 @@ pub trait Element: Lanewise + Pod + PartialOrd + Debug + Send + Sync {
     /// What a sum starts from: added to anything, it changes no bit.
     #[doc(hidden)]
     const NO_SUM: Self::Sum;
+    /// What a sum of few starts from.
+    #[doc(hidden)]
+    const NO_FEW: Self::Few;
     /// Whether there are values that are no numbers.
     #[doc(hidden)]
     const HAS_NAN: bool;
@@ -115,11 +121,13 @@ macro_rules! float {
     ($($T:ident, sums in $Sum:ident, $widen:expr, $narrow:expr;)*) => {$(
         impl Element for $T {
             type Sum = $Sum;
+            type Few = $Sum;
             type Divisor = $Sum;
             const LOWEST: $T = $T::NEG_INFINITY;
             const HIGHEST: $T = $T::INFINITY;
             const NO_NUMBER: $T = $T::NAN;
             const NO_SUM: $Sum = -0.0;
+            const NO_FEW: $Sum = -0.0;
             const HAS_NAN: bool = true;
             const MOST_TAPS: usize = usize::MAX;
 
@@ -156,14 +164,16 @@ float! {
 }
 
 macro_rules! integer {
-    ($($T:ident, $bits:literal;)*) => {$(
+    ($($T:ident, $bits:literal, few in $Few:ty;)*) => {$(
         impl Element for $T {
             type Sum = i32;
+            type Few = $Few;
             type Divisor = Ratio;
             const LOWEST: $T = $T::MIN;
             const HIGHEST: $T = $T::MAX;
             const NO_NUMBER: $T = $T::MIN;
             const NO_SUM: i32 = 0;
+            const NO_FEW: $Few = 0;
             const HAS_NAN: bool = false;
             const MOST_TAPS: usize = (1 << (31 - $bits)) - 1;
             const CODES: Option<(i32, i32)> = Some(($T::MIN as i32, $T::MAX as i32));
@@ -194,7 +204,7 @@ macro_rules! integer {
 }
 // The bits that the size of a value takes, its sign aside.
 integer! {
-    i8, 7;
-    u8, 8;
-    i16, 15;
+    i8, 7, few in i16;
+    u8, 8, few in u16;
+    i16, 15, few in i32;
 }

@@ -4,8 +4,8 @@
 mod dispatch;
 mod element;
 mod error;
-pub mod frameworks;
 pub mod fixed;
+pub mod frameworks;
 mod index;
 mod kernel;
 mod lanes;

@@ -257,6 +257,32 @@ impl<T: Float> Reduce<T> for Norm<T::Sum> {
     }
 }
 
+/// The sum over the divisor, of windows with few taps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MeanOfFew<T>(pub(crate) Bounds<T>);
+
+impl<T: Element> Reduce<T> for MeanOfFew<T> {
+    type Cell = T::Few;
+    type Acc<L: Lanes<T>> = L::Few;
+    const DIVIDES: bool = true;
+    const EMPTY: T::Few = T::NO_FEW;
+
+    #[inline(always)]
+    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V) -> L::Few {
+        lanes.widen_few(v)
+    }
+
+    #[inline(always)]
+    fn merge<L: Lanes<T>>(self, lanes: L, a: L::Few, b: L::Few) -> L::Few {
+        lanes.add_few(a, b)
+    }
+
+    #[inline(always)]
+    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::Few, by: T::Divisor) -> L::V {
+        Mean(self.0).finish(lanes, lanes.many(acc), by)
+    }
+}
+
 /// The sum of the squares over the divisor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Squares;

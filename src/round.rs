@@ -124,6 +124,9 @@ pub struct Ratio {
     plain: bool,
     /// Whether nothing is requantised, sums are up to 2^21, and so is the count.
     pub(crate) small: bool,
+    /// For those: the nudge, and the divisor, or its reciprocal unless the ties go to even.
+    pub(crate) small_nudge: f32,
+    pub(crate) small_by: f32,
     pub(crate) offset: f64,
     pub(crate) scale: f64,
     pub(crate) nudge: f64,
@@ -153,6 +156,8 @@ impl Ratio {
             rounding: finish.rounding,
             plain: true,
             small: (real as usize) <= 1 << (21 - bits) && n.unsigned_abs() <= 1 << 21,
+            small_nudge: nudge as f32,
+            small_by: if nudge == 0.0 { by as f32 } else { 1.0 / by as f32 },
             offset: 0.0,
             scale: 1.0,
             nudge,
@@ -259,6 +264,109 @@ pub(crate) fn divide_wide(finish: &Finish, sum: i64, count: isize, real: isize) 
             let away = away(finish.rounding, twice.cmp(&count.unsigned_abs()), q & 1 != 0, positive);
             let q = q.saturating_add(if away { step } else { 0 });
             q.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::{Door, Isa, Kernel};
+    use crate::element::{Element, Integer};
+    use crate::lanes::{Lanes, Register};
+    use bytemuck::Zeroable;
+
+    /// The least sum over `count` that rounds to `q`: the rounding rules read backwards.
+    fn first(q: i32, count: i32, rounding: Rounding) -> i32 {
+        let twice = (2 * q - 1) * count;
+        let at_or_above = twice.div_euclid(2) + twice.rem_euclid(2);
+        let above = twice.div_euclid(2) + 1;
+        match rounding {
+            Rounding::HalfUp => at_or_above,
+            Rounding::HalfEven if q % 2 == 0 => at_or_above,
+            Rounding::HalfAwayFromZero if q > 0 => at_or_above,
+            Rounding::HalfEven | Rounding::HalfAwayFromZero => above,
+            Rounding::TowardZero if q > 0 => q * count,
+            Rounding::TowardZero => (q - 1) * count + 1,
+        }
+    }
+
+    /// Every sum of `count` elements.
+    struct Sums {
+        count: i32,
+        rounding: Rounding,
+    }
+
+    impl<T: Integer> Kernel<T> for Sums {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<L: Lanes<T>>(self, lanes: L) {
+            let Self { count, rounding } = self;
+            let by = T::divisor(&Finish { rounding, requantize: None }, count as isize, count as isize);
+            let (least, most) = (T::LOWEST.widen(), T::HIGHEST.widen());
+            let mut sum = least * count;
+            for q in least..=most {
+                let end = if q == most { most * count + 1 } else { first(q + 1, count, rounding) };
+                while sum < end {
+                    let n = L::N.min((end - sum) as usize);
+                    let mut sums = <L::Sum as Register<L>>::Array::zeroed();
+                    for (i, to) in sums.as_mut().iter_mut().enumerate() {
+                        *to = sum + i as i32;
+                    }
+                    let mut means = <L::V as Register<L>>::Array::zeroed();
+                    lanes.mean(L::Sum::load(lanes, &sums), by).store(lanes, &mut means);
+                    let right = means.as_ref()[..n].iter().all(|mean| mean.widen() == q);
+                    assert!(
+                        right,
+                        "{rounding:?} of {sum}.. over {count} is {q}, not {means:?}",
+                        means = means.as_ref()
+                    );
+                    sum += n as i32;
+                }
+            }
+        }
+    }
+
+    fn exhaust<T: Integer>() {
+        // Emulators and interpreters take their share.
+        let most = if cfg!(target_arch = "x86_64") && !cfg!(miri) { 4096 } else { 70 };
+        for isa in Isa::available() {
+            for rounding in [Rounding::HalfAwayFromZero, Rounding::HalfEven, Rounding::HalfUp, Rounding::TowardZero] {
+                for count in 1..=most {
+                    Door::<T>::enter(isa, Sums { count, rounding });
+                }
+            }
+        }
+    }
+
+    /// Every divisor up to 4096 and every sum reachable with it.
+    #[test]
+    fn every_quotient_of_i8() {
+        exhaust::<i8>();
+    }
+
+    #[test]
+    fn every_quotient_of_u8() {
+        exhaust::<u8>();
+    }
+
+    /// Around every tie of every divisor up to 70,000, where f32 gives way to f64.
+    #[test]
+    fn ties_of_i16() {
+        for count in (1..=70_000).step_by(if cfg!(target_arch = "x86_64") { 7 } else { 997 }) {
+            for rounding in [Rounding::HalfAwayFromZero, Rounding::HalfEven, Rounding::HalfUp, Rounding::TowardZero] {
+                let finish = Finish { rounding, requantize: None };
+                let (ratio, real) = (Ratio::new(&finish, count, count.min(65_535), 15), count.min(65_535) as i64);
+                for q in [-32_768, -32_767, -300, -2, -1, 0, 1, 2, 3, 301, 32_767] {
+                    let least = i64::from(q) * count as i64 - count as i64 / 2;
+                    for sum in (least - 2..=least + 2).filter(|sum| sum.abs() <= 32_767 * real) {
+                        let wide = divide_wide(&finish, sum, count, real as isize);
+                        assert_eq!(ratio.apply(sum as i32), wide, "{rounding:?} {sum} {count}");
+                        assert_eq!(ratio.divide(sum as i32), wide, "{rounding:?} {sum} {count}");
+                    }
+                }
+            }
         }
     }
 }

@@ -428,9 +428,9 @@ impl<'a, T: Pod, A: Pod> Writer<'a, T, A> {
     }
 }
 
-/// Copies up to a whole array of elements that lie `step` apart; the rest stays zero. Not inlined, nor is
-/// [`scatter`]: they have many callers, and no vectors.
-#[inline(never)]
+/// Copies up to a whole array of elements that lie `step` apart; the rest stays zero. Must be inlined: LLVM 22
+/// was seen to load the array that a call returned as an aligned vector from a slot that is not.
+#[inline(always)]
 pub(crate) fn gather<T: Pod, A: Pod + AsMut<[T]>>(data: &[T], at: usize, step: usize, n: usize) -> A {
     let mut array = A::zeroed();
     for (i, to) in array.as_mut().iter_mut().take(n).enumerate() {
@@ -452,7 +452,7 @@ fn scatter_all<T: Copy>(data: &mut [T], at: usize, step: usize, n: usize, value:
 }
 
 /// Copies the first `n` elements of an array to places that lie `step` apart.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn scatter<T: Pod, A: AsRef<[T]>>(data: &mut [T], at: usize, step: usize, n: usize, array: &A) {
     for (i, from) in array.as_ref().iter().take(n).enumerate() {
         debug_assert!(at + i * step < data.len());

@@ -5,6 +5,9 @@
 use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use lanepool::{AvgPool, Divisor, GlobalAvgPool, GlobalMaxPool, Isa, MaxPool, Shape, View, ViewMut, Window, reference};
 
+/// Of no matter to floats.
+const HALF_AWAY: reference::Finish = reference::Finish::Round(lanepool::Rounding::HalfAwayFromZero);
+
 type Run = Box<dyn Fn(Isa, &[f32], &mut [f32])>;
 type Reference = Box<dyn Fn(&[f32], &mut [f32])>;
 
@@ -182,9 +185,9 @@ fn window((id, pool, dims, kernel, stride, padding, ceil): Window2d, nhwc: bool)
     let dense: Reference = Box::new(move |x, y| match pool {
         Pool::Max => reference::max_pool(&axes, channels, x, y, false, 0.0),
         Pool::Avg(Divisor::InputAndPadding) => {
-            reference::avg_pool(&axes, channels, x, y, reference::Divisor::InputAndPadding, 0.0);
+            reference::avg_pool(&axes, channels, x, y, reference::Divisor::InputAndPadding, HALF_AWAY, 0.0);
         }
-        Pool::Avg(_) => reference::avg_pool(&axes, channels, x, y, reference::Divisor::RealTaps, 0.0),
+        Pool::Avg(_) => reference::avg_pool(&axes, channels, x, y, reference::Divisor::RealTaps, HALF_AWAY, 0.0),
     });
     work(name(id, nhwc), dims, out_dims, nhwc, run, dense)
 }
@@ -201,7 +204,7 @@ fn global((id, max, dims): (&'static str, bool, [usize; 3]), nhwc: bool) -> Work
         if max {
             reference::global_max_pool(dims[0], x, y, false);
         } else {
-            reference::global_avg_pool(order, dims[0], x, y);
+            reference::global_avg_pool(order, dims[0], x, y, HALF_AWAY);
         }
     });
     work(name(id, nhwc), dims, out_dims, nhwc, run, dense)

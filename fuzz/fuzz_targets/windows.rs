@@ -1,4 +1,4 @@
-//! Any window on a small image in any of the test layouts, compared with the reference on every
+//! Any window on a small image of f32, f16 or i8 in any of the test layouts, compared with the reference on every
 //! instruction set. Windows that do not fit are let through: then both must refuse.
 #![no_main]
 
@@ -20,6 +20,7 @@ struct Input {
     dilation: [u8; 3],
     padding: [[u8; 2]; 3],
     size: u8,
+    element: u8,
     seed: u64,
     values: Vec<f32>,
 }
@@ -40,5 +41,9 @@ fuzz_target!(|input: Input| {
     for (to, from) in values.iter_mut().zip(input.values) {
         *to = from;
     }
-    check(&case, &values);
+    match input.element % 4 {
+        0 => check(&case, &i8::random(&mut Random(input.seed), case.cells(), true)),
+        1 => check(&case, &values.into_iter().map(half::f16::from_f32).collect::<Vec<_>>()),
+        _ => check(&case, &values),
+    }
 });

@@ -44,8 +44,8 @@ impl Pixel {
 }
 
 /// Work on all channels of one pixel of the output.
-pub(super) trait PixelPass<T, R> {
-    fn pixel(&mut self, w: &mut Windows<'_, '_, T, R>, pixel: Pixel);
+pub(super) trait PixelPass<T: Element, R> {
+    fn pixel(&mut self, w: &mut Windows<'_, '_, T, R>, pixel: Pixel, by: &T::Divisor);
 }
 
 impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
@@ -58,25 +58,50 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
             // Wraps only where the window has one real tap, and then nothing uses it.
             *step = step.wrapping_mul(axis.dilation);
         }
+        let inside = if cols.bins { 0..0 } else { cols.interior() };
+        let whole = Taps { start: 0, real: cols.kernel, padded: cols.kernel };
+        let (col, to_col) = (self.from.strides.spatial[2], self.to.strides.spatial[2]);
         for n in 0..self.from.shape.batch {
             for z in 0..depth.output {
                 let d = depth.taps(z);
                 for y in 0..rows.output {
                     let r = rows.taps(y);
+                    let row_to = self.to.at(n, 0, [z, y, 0]);
+                    if d.real == 0 || r.real == 0 {
+                        (0..cols.output).for_each(|x| self.fill_pixel(row_to + x * to_col));
+                        continue;
+                    }
+                    let row_from = self.from.at(n, 0, [d.start, r.start, 0]);
+                    // The pixels inside share their divisor, and the way to it is not short.
+                    let by_inside = self.divisor([d, r, whole]);
                     for x in 0..cols.output {
-                        let c = cols.taps(x);
-                        let to = self.to.at(n, 0, [z, y, x]);
-                        if d.real == 0 || r.real == 0 || c.real == 0 {
-                            for channel in 0..self.from.shape.channels {
-                                scatter(self.output, to + channel * self.to.strides.channel, 1, 1, &[self.fill]);
+                        let to = row_to + x * to_col;
+                        let (c, border);
+                        let by = if inside.start <= x && x < inside.end {
+                            c = Taps { start: x * cols.stride - cols.pad_start, ..whole };
+                            &by_inside
+                        } else {
+                            c = cols.taps(x);
+                            if c.real == 0 {
+                                self.fill_pixel(to);
+                                continue;
                             }
-                            continue;
-                        }
-                        let from = self.from.at(n, 0, [d.start, r.start, c.start]);
-                        pass.pixel(self, Pixel { from, to, cell: [n, z, y, x], axes: [d, r, c], steps });
+                            border = self.divisor([d, r, c]);
+                            &border
+                        };
+                        let from = row_from + c.start * col;
+                        pass.pixel(self, Pixel { from, to, cell: [n, z, y, x], axes: [d, r, c], steps }, by);
                     }
                 }
             }
+        }
+    }
+
+    /// Fills all channels of a pixel.
+    #[inline(never)]
+    fn fill_pixel(&mut self, to: usize) {
+        for channel in 0..self.from.shape.channels {
+            scatter(self.output, to + channel * self.to.strides.channel, 1, 1, &[self.fill]);
         }
     }
 }
@@ -86,8 +111,7 @@ struct Channels<L>(L);
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T>> PixelPass<T, R> for Channels<L> {
     #[inline(always)]
-    fn pixel(&mut self, w: &mut Windows<'_, '_, T, R>, p: Pixel) {
-        let by = w.divisor(p.axes);
+    fn pixel(&mut self, w: &mut Windows<'_, '_, T, R>, p: Pixel, by: &T::Divisor) {
         pixel(self.0, w, p, by);
     }
 }
@@ -98,11 +122,17 @@ pub(super) fn run<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Window
 }
 
 #[inline(always)]
-fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, w: &mut Windows<'_, '_, T, R>, p: Pixel, by: T::Divisor) {
+fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, w: &mut Windows<'_, '_, T, R>, p: Pixel, by: &T::Divisor) {
     let channels = w.from.shape.channels;
     let mut c = 0;
     match R::Acc::<L>::REGISTERS {
-        1 => c = tiles::<T, L, R, TILE>(lanes, w, p, c, by),
+        1 => {
+            c = tiles::<T, L, R, TILE>(lanes, w, p, c, by);
+            // Common numbers of channels are few vectors of narrow elements.
+            if size_of::<T>() < 4 && L::N > 1 {
+                c = tiles::<T, L, R, { TILE / 2 }>(lanes, w, p, c, by);
+            }
+        }
         2 => c = tiles::<T, L, R, { TILE / 2 }>(lanes, w, p, c, by),
         _ => {}
     }
@@ -135,7 +165,7 @@ fn tiles<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     w: &mut Windows<'_, '_, T, R>,
     p: Pixel,
     mut c: usize,
-    by: T::Divisor,
+    by: &T::Divisor,
 ) -> usize {
     if let Some(reader) = Reader::new(w.input) {
         let source = Adjacent::<T, L, R, V> { lanes, reduce: w.reduce, reader };
@@ -154,9 +184,9 @@ fn few<T: Element, L: Lanes<T>, R: Reduce<T>>(
     w: &mut Windows<'_, '_, T, R>,
     p: Pixel,
     acc: R::Acc<L>,
-    by: T::Divisor,
+    by: &T::Divisor,
 ) {
-    let v = w.reduce.finish(lanes, acc, by);
+    let v = w.reduce.finish(lanes, acc, *by);
     store_apart(lanes, v, w.output, p.to, w.to.strides.channel, w.from.shape.channels);
 }
 
@@ -168,7 +198,7 @@ fn block<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     source: &Adjacent<'_, T, L, R, V>,
     p: Pixel,
     c: usize,
-    by: T::Divisor,
+    by: &T::Divisor,
 ) {
     let acc = window(source, p.from + c, p.taps(), p.steps);
     let step = w.to.strides.channel;
@@ -177,12 +207,12 @@ fn block<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     if step != 1 {
         for (v, acc) in acc.into_iter().enumerate() {
             let v_to = to + v * L::N * step;
-            store_apart(lanes, reduce.finish(lanes, acc, by), output, v_to, step, L::N);
+            store_apart(lanes, reduce.finish(lanes, acc, *by), output, v_to, step, L::N);
         }
     } else if let Some(mut writer) = Writer::new(output) {
         let arrays: &mut [Array<T, L>; V] = writer.at(to);
         for (array, acc) in arrays.iter_mut().zip(acc) {
-            reduce.finish(lanes, acc, by).store(lanes, array);
+            reduce.finish(lanes, acc, *by).store(lanes, array);
         }
     }
 }

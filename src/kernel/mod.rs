@@ -27,7 +27,7 @@ pub(crate) mod wide;
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::lanes::{Lanes, Register};
-use crate::reduce::Reduce;
+use crate::reduce::{Bounds, Mean, MeanOfFew, Reduce};
 use crate::round::Finish;
 use crate::view::Layout;
 use crate::window::{Axis, Divisor, Taps};
@@ -68,6 +68,41 @@ impl<T: Element, R: Reduce<T>> Kernel<T> for Windows<'_, '_, T, R> {
             channels::run(lanes, self);
         } else {
             columns_of_rows(lanes, self);
+        }
+    }
+}
+
+/// Averages, by the narrowest sums that the lanes have for so many taps; of windows, or, if `WHOLE`, of images.
+pub(crate) struct Averages<'i, 'o, T, const WHOLE: bool> {
+    pub(crate) windows: Windows<'i, 'o, T, ()>,
+    pub(crate) bounds: Bounds<T>,
+}
+
+impl<T: Element, const WHOLE: bool> Kernel<T> for Averages<'_, '_, T, WHOLE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(mut self, lanes: L) {
+        if L::FEW > 0 && self.windows.most_taps() <= L::FEW {
+            self.windows.run_as::<L, _, WHOLE>(lanes, MeanOfFew(self.bounds));
+        } else {
+            self.windows.run_as::<L, _, WHOLE>(lanes, Mean(self.bounds));
+        }
+    }
+}
+
+impl<T: Element> Windows<'_, '_, T, ()> {
+    /// Taps of a window, real or not; the product was checked with the geometry.
+    pub(crate) fn most_taps(&self) -> usize {
+        self.axes.map(|axis| axis.kernel).into_iter().product()
+    }
+
+    #[inline(always)]
+    fn run_as<L: Lanes<T>, R: Reduce<T>, const WHOLE: bool>(&mut self, lanes: L, reduce: R) {
+        if WHOLE {
+            plane::Global(self.reducing(reduce)).run(lanes);
+        } else {
+            self.reducing(reduce).run(lanes);
         }
     }
 }

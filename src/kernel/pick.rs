@@ -8,9 +8,9 @@ use super::{Windows, store_apart, unrolled, zeroed};
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::index::Index;
-use crate::lanes::{self, Array, Lanes, Register, picks};
+use crate::lanes::{self, Array, Block, Lanes, Register, picks};
 use crate::reduce::Max;
-use crate::view::{Layout, Reader, Writer, gather, scatter};
+use crate::view::{Layout, Reader, Writer, gather};
 
 /// How cells are numbered: `plane * channel + d * spatial[0] + y * spatial[1] + x * spatial[2]`, with the
 /// channels of all images one after the other.
@@ -18,6 +18,8 @@ use crate::view::{Layout, Reader, Writer, gather, scatter};
 pub(crate) struct Numbering {
     pub(crate) plane: usize,
     pub(crate) spatial: [usize; 3],
+    /// Whether planes are numbered as they are walked: the last axis fastest.
+    pub(crate) row_major: bool,
 }
 
 /// Maxima of `windows`, and the numbers of their cells. With `IGNORE_NAN`, NaN is passed over.
@@ -56,84 +58,158 @@ struct Pass<'x, L, I, const IGNORE_NAN: bool> {
 /// A vector of values, and of how far their taps are from the first.
 type Picked<T, L> = (<L as Lanes<T>>::V, <L as Lanes<T>>::Index);
 
+/// A line of outputs: one after the other along the channels or the columns.
+#[derive(Clone, Copy)]
+struct Line {
+    /// Where the index of the first output goes, and elements from one to the next.
+    to: usize,
+    apart: usize,
+    /// Channel of the first output, counted over all images, and channels from one to the next.
+    channel: usize,
+    channels: usize,
+    /// The first tap, and columns from one window to the next.
+    first: [usize; 3],
+    cols: usize,
+    plane: Plane,
+}
+
+/// Numbers side by side: `base`, and `cells` more for each next channel, and the offsets.
+struct Dense<'d, I> {
+    data: &'d mut [I],
+    base: usize,
+    cells: usize,
+}
+
 impl<I: Index> Indices<'_, I> {
-    /// Writes the numbers of cells that lie `offsets` from the first tap of windows: of the output `cell` and
-    /// its `n` followers along `axis`, whose places are `step` apart.
+    /// The line from output `cell` on, whose windows start at `first`: along the channels, or along the columns
+    /// with windows `cols` apart.
     #[inline(always)]
-    fn write(&mut self, cell: [usize; 5], first: [usize; 3], step: Step, n: usize, offsets: &[u32], plane: [usize; 3]) {
+    fn line(&self, cell: [usize; 5], first: [usize; 3], cols: Option<usize>, plane: Plane) -> Line {
         let [image, channel, position @ ..] = cell;
-        let to = self.layout.at(image, channel, position);
-        let Numbering { plane: cells, spatial } = self.numbering;
-        let channel = image * self.layout.shape.channels + channel;
-        let (apart, channels, cols) = match step {
-            Step::Channels => (self.layout.strides.channel, 1, 0),
-            Step::Cols(stride) => (self.layout.strides.spatial[2], 0, stride),
-        };
-        if spatial == plane {
-            // Row-major numbers grow with the offsets.
-            let [d, y, x] = core::array::from_fn(|i| first[i] * plane[i]);
-            let base = channel * cells + d + y + x;
+        let Layout { shape, strides } = self.layout;
+        Line {
+            to: self.layout.at(image, channel, position),
+            apart: if cols.is_none() { strides.channel } else { strides.spatial[2] },
+            channel: image * shape.channels + channel,
+            channels: usize::from(cols.is_none()),
+            first,
+            cols: cols.unwrap_or(0),
+            plane,
+        }
+    }
+
+    /// Writes the numbers of cells that lie `offsets` from the first taps of `n` outputs, from the `start`-th of a
+    /// line on.
+    #[inline(always)]
+    fn write<A: Block<u32>>(&mut self, line: &Line, start: usize, n: usize, offsets: &A) {
+        let Line { to, apart, channel, channels, first, cols, plane } = *line;
+        let Numbering { plane: cells, row_major, .. } = self.numbering;
+        let offsets = offsets.as_ref();
+        let to = to + start * apart;
+        if row_major {
+            // Numbers grow with the offsets.
+            let [d, y, x] = core::array::from_fn(|i| first[i] * plane.strides[i]);
             let next = channels * cells + cols;
-            match self.data.get_mut(to..) {
-                Some(data) if apart == 1 => {
-                    for (i, (to, offset)) in data.iter_mut().zip(offsets).take(n).enumerate() {
-                        *to = I::number(base + i * next + *offset as usize);
-                    }
-                }
-                _ => {
-                    for (i, offset) in offsets.iter().take(n).enumerate() {
-                        let number = I::number(base + i * next + *offset as usize);
-                        scatter(self.data, to + i * apart, 1, 1, &[number]);
-                    }
+            let base = channel * cells + d + y + x + start * next;
+            let number = |i: usize, offset: u32| I::number(base.wrapping_add(i * next).wrapping_add(offset as usize));
+            // Side by side, four at a time: arrays, for the compiler to make vectors of.
+            let mut done = 0;
+            if apart == 1
+                && let Some(data) = self.data.get_mut(to..)
+            {
+                let (offsets, _) = offsets.as_chunks::<4>();
+                let (data, _) = data.as_chunks_mut::<4>();
+                for (to, offsets) in data.iter_mut().zip(offsets).take(n / 4) {
+                    *to = if next == 0 {
+                        offsets.map(|offset| number(0, offset))
+                    } else {
+                        core::array::from_fn(|i| number(done + i, offsets[i]))
+                    };
+                    done += 4;
                 }
             }
-            return;
+            for (i, offset) in offsets.iter().enumerate().take(n).skip(done) {
+                if let Some(to) = self.data.get_mut(to + i * apart) {
+                    *to = number(i, *offset);
+                }
+            }
+        } else {
+            self.write_decoded(line, start, &offsets[..n.min(offsets.len())]);
         }
-        for (i, offset) in offsets.iter().take(n).enumerate() {
-            let offset = *offset as usize;
-            let [d, y, x] = [offset / plane[0], offset % plane[0] / plane[1], offset % plane[1]];
+    }
+
+    /// Where `n` numbers go, from the `start`-th of a line of channels on, if they lie side by side and grow with the
+    /// offsets.
+    #[inline(always)]
+    fn dense(&mut self, line: &Line, start: usize, n: usize) -> Option<Dense<'_, I>> {
+        let Numbering { plane: cells, row_major, .. } = self.numbering;
+        if line.apart != 1 || !row_major {
+            return None;
+        }
+        let [d, y, x] = core::array::from_fn(|i| line.first[i] * line.plane.strides[i]);
+        let base = (line.channel + start) * cells + d + y + x;
+        let to = line.to + start;
+        Some(Dense { data: self.data.get_mut(to..to + n)?, base, cells })
+    }
+
+    /// The same where each cell must be taken apart.
+    #[inline(never)]
+    fn write_decoded(&mut self, line: &Line, start: usize, offsets: &[u32]) {
+        let Line { to, apart, channel, channels, first, cols, plane } = *line;
+        let Numbering { plane: cells, spatial, .. } = self.numbering;
+        for (i, offset) in (start..).zip(offsets) {
+            let (offset, strides) = (*offset as usize, plane.strides);
+            let [d, y, x] = [offset / strides[0], offset % strides[0] / strides[1], offset % strides[1]];
             let [d, y, x] = [first[0] + d, first[1] + y, first[2] + x + i * cols];
             let number = (channel + i * channels) * cells + d * spatial[0] + y * spatial[1] + x * spatial[2];
-            scatter(self.data, to + i * apart, 1, 1, &[I::number(number)]);
+            if let Some(to) = self.data.get_mut(to + i * apart) {
+                *to = I::number(number);
+            }
         }
     }
 }
 
-/// From an output of a vector to the next.
+/// The plane of a channel, as if it were dense.
 #[derive(Clone, Copy)]
-enum Step {
-    /// The next channel.
-    Channels,
-    /// The next column, whose window starts so many cells further.
-    Cols(usize),
+struct Plane {
+    /// Cells from one to the next along each axis.
+    strides: [usize; 3],
+    /// Cells from a tap to the next.
+    steps: [usize; 3],
 }
 
-/// Offsets from a tap to the next in the plane, and strides of the plane.
-#[inline(always)]
-fn plane_steps<T>(w: &Windows<'_, '_, T, Max<T>>) -> ([usize; 3], [usize; 3]) {
-    let [_, rows, cols] = w.from.shape.spatial;
-    // The plane was checked to have cells that `u32` can number.
-    let plane = [rows * cols, cols, 1];
-    // Wraps only where an axis has one real tap.
-    (core::array::from_fn(|i| plane[i].wrapping_mul(w.axes[i].dilation)), plane)
+impl Plane {
+    #[inline(always)]
+    fn of<T>(w: &Windows<'_, '_, T, Max<T>>) -> Self {
+        let [_, rows, cols] = w.from.shape.spatial;
+        // The plane was checked to have cells that `u32` can number.
+        let strides = [rows * cols, cols, 1];
+        // Wraps only where an axis has one real tap.
+        Self { strides, steps: core::array::from_fn(|i| strides[i].wrapping_mul(w.axes[i].dilation)) }
+    }
 }
 
-/// Picks among the taps of a window, which `load` gives by position and column.
+/// Picks among the taps of windows, of which `load` gives `V` vectors by position and column.
 #[inline(always)]
-fn pick_taps<T: Element, L: Lanes<T>, const IGNORE_NAN: bool>(
+fn pick_taps<T: Element, L: Lanes<T>, const IGNORE_NAN: bool, const V: usize>(
     lanes: L,
     [d, r, c]: [usize; 3],
     [ds, rs, cs]: [usize; 3],
-    load: impl Fn([usize; 3]) -> L::V,
-) -> Picked<T, L> {
-    let mut picked = (load([0; 3]), lanes::Index::<T, L>::splat(lanes, 0));
+    load: impl Fn([usize; 3]) -> [L::V; V],
+) -> [Picked<T, L>; V] {
+    let first = lanes::Index::<T, L>::splat(lanes, 0);
+    let mut picked = load([0; 3]).map(
+        #[inline(always)]
+        |v| (v, first),
+    );
     for z in 0..d {
         for y in 0..r {
             for x in 0..c {
                 if z + y + x > 0 {
-                    let offset = (z * ds + y * rs + x * cs) as u32;
-                    let next = (load([z, y, x]), lanes::Index::<T, L>::splat(lanes, offset));
-                    picked = lanes.pick::<IGNORE_NAN>(picked, next);
+                    let offset = lanes::Index::<T, L>::splat(lanes, (z * ds + y * rs + x * cs) as u32);
+                    for (picked, v) in picked.iter_mut().zip(load([z, y, x])) {
+                        *picked = lanes.pick::<IGNORE_NAN>(*picked, (v, offset));
+                    }
                 }
             }
         }
@@ -141,42 +217,90 @@ fn pick_taps<T: Element, L: Lanes<T>, const IGNORE_NAN: bool>(
     picked
 }
 
+/// Vectors of channels side by side, where indices take one register each.
+const TILE: usize = 4;
+
 impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> PixelPass<T, Max<T>> for Pass<'_, L, I, IGNORE_NAN> {
     #[inline(always)]
-    fn pixel(&mut self, w: &mut Windows<'_, '_, T, Max<T>>, p: Pixel) {
+    fn pixel(&mut self, w: &mut Windows<'_, '_, T, Max<T>>, p: Pixel, _: &T::Divisor) {
         let lanes = self.lanes;
-        let (offsets, plane) = plane_steps(w);
+        let plane = Plane::of(w);
         let channels = w.from.shape.channels;
-        let first = p.axes.map(|taps| taps.start);
         let [image, z, y, x] = p.cell;
-        let [ds, rs, cs] = p.steps;
-        let n = channels.min(L::N);
+        let line = self.indices.line([image, 0, z, y, x], p.axes.map(|taps| taps.start), None, plane);
         let mut c = 0;
-        while c < channels {
-            // The last vector overlaps its neighbour rather than leave a tail.
-            let at = c.min(channels - n);
-            c += L::N;
-            let reader = Reader::<T, Array<T, L>>::new(w.input);
-            let picked = match reader {
-                Some(reader) if n == L::N => {
-                    let from = p.from + at;
-                    unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => pick_taps::<T, L, IGNORE_NAN>(
-                        lanes, taps, offsets,
-                        #[inline(always)]
-                        |[z, y, x]| L::V::load(lanes, reader.at(from + z * ds + y * rs + x * cs)),
-                    ))
-                }
-                _ => pick_taps::<T, L, IGNORE_NAN>(
-                    lanes,
-                    p.taps(),
-                    offsets,
+        if <L::V as Register<L>>::REGISTERS == 1 && size_of::<T>() <= 4 && L::N > 1 {
+            while c + TILE * L::N <= channels {
+                self.block::<T, TILE>(w, p, &line, c);
+                c += TILE * L::N;
+            }
+        }
+        if channels >= L::N {
+            while c < channels {
+                // The last vector overlaps its neighbour rather than leave a tail.
+                self.block::<T, 1>(w, p, &line, c.min(channels - L::N));
+                c += L::N;
+            }
+            return;
+        }
+        let [ds, rs, cs] = p.steps;
+        let [picked] = pick_taps::<T, L, IGNORE_NAN, 1>(
+            lanes,
+            p.taps(),
+            plane.steps,
+            #[inline(always)]
+            |[z, y, x]| [L::V::load(lanes, &gather(w.input, p.from + z * ds + y * rs + x * cs, 1, channels))],
+        );
+        let array = self.finish(w, picked, p.to, w.to.strides.channel, channels);
+        self.indices.write(&line, 0, channels, &array);
+    }
+}
+
+impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
+    /// `V` vectors of channels from channel `c` on.
+    #[inline(always)]
+    fn block<T: Element, const V: usize>(&mut self, w: &mut Windows<'_, '_, T, Max<T>>, p: Pixel, line: &Line, c: usize)
+    where
+        L: Lanes<T>,
+    {
+        let lanes = self.lanes;
+        let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(w.input) else { return };
+        let ([ds, rs, cs], from) = (p.steps, p.from + c);
+        let picked = unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => pick_taps::<T, L, IGNORE_NAN, V>(
+            lanes, taps, line.plane.steps,
+            #[inline(always)]
+            |[z, y, x]| {
+                let arrays = reader.at(from + z * ds + y * rs + x * cs);
+                core::array::from_fn(
                     #[inline(always)]
-                    |[z, y, x]| L::V::load(lanes, &gather(w.input, p.from + z * ds + y * rs + x * cs, 1, n)),
-                ),
-            };
-            let step = w.to.strides.channel;
-            let array = self.finish(w, picked, p.to + at * step, step, n);
-            self.indices.write([image, at, z, y, x], first, Step::Channels, n, array.as_ref(), plane);
+                    |v| L::V::load(lanes, &arrays[v]),
+                )
+            },
+        ));
+        let step = w.to.strides.channel;
+        if step == 1
+            && let Some(to) = self.indices.dense(line, c, V * L::N)
+            && let Some(mut writer) = Writer::<T, [Array<T, L>; V]>::new(w.output)
+        {
+            let bounds = w.reduce.0;
+            for (array, picked) in writer.at(p.to + c).iter_mut().zip(picked) {
+                bounds.apply(lanes, picked.0).store(lanes, array);
+            }
+            let (next, mut base) = (line.channels * to.cells, to.base);
+            for (to, picked) in to.data.chunks_exact_mut(L::N).zip(picked) {
+                let mut offsets = zeroed::<<lanes::Index<T, L> as Register<L>>::Array>();
+                picked.1.store(lanes, &mut offsets);
+                for (i, (to, offset)) in to.iter_mut().zip(offsets.as_ref()).enumerate() {
+                    *to = I::number(base.wrapping_add(i * next).wrapping_add(*offset as usize));
+                }
+                base += L::N * next;
+            }
+            return;
+        }
+        for (v, picked) in picked.into_iter().enumerate() {
+            let at = c + v * L::N;
+            let array = self.finish(w, picked, p.to + at * step, step, L::N);
+            self.indices.write(line, at, L::N, &array);
         }
     }
 }
@@ -243,48 +367,48 @@ impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
         L: Lanes<T>,
     {
         let lanes = self.lanes;
-        let (offsets, plane) = plane_steps(w);
+        let plane = Plane::of(w);
         let [ds, rs] = row.steps;
         let col = w.from.strides.spatial[2];
         let start = x * stride - w.axes[2].pad_start;
         let from = row.from + start * col;
         let reach = (d - 1) * ds + (r - 1) * rs + (c - 1) * dilation;
         let reader = Reader::<T, Array<T, L>>::new(w.input);
-        let picked = match (reader, stride) {
-            (Some(reader), 1) if adjacent => pick_taps::<T, L, IGNORE_NAN>(
+        let [picked] = match (reader, stride) {
+            (Some(reader), 1) if adjacent => pick_taps::<T, L, IGNORE_NAN, 1>(
                 lanes,
                 [d, r, c],
-                offsets,
+                plane.steps,
                 #[inline(always)]
-                |[z, y, x]| L::V::load(lanes, reader.at(from + z * ds + y * rs + x * dilation)),
+                |[z, y, x]| [L::V::load(lanes, reader.at(from + z * ds + y * rs + x * dilation))],
             ),
             (Some(reader), 2) if adjacent && from + reach + 2 * L::N <= w.input.len() => {
                 let load = |at| L::V::load(lanes, reader.at(at));
-                pick_taps::<T, L, IGNORE_NAN>(
+                pick_taps::<T, L, IGNORE_NAN, 1>(
                     lanes,
                     [d, r, c],
-                    offsets,
+                    plane.steps,
                     #[inline(always)]
                     |[z, y, x]| {
                         let line = from + z * ds + y * rs;
                         // The second of two dense taps is the odd half of the first's.
                         if dilation == 1 && x % 2 == 1 {
-                            L::V::unzip(lanes, load(line + x - 1), load(line + x - 1 + L::N)).1
+                            [L::V::unzip(lanes, load(line + x - 1), load(line + x - 1 + L::N)).1]
                         } else {
                             let at = line + x * dilation;
-                            L::V::unzip(lanes, load(at), load(at + L::N)).0
+                            [L::V::unzip(lanes, load(at), load(at + L::N)).0]
                         }
                     },
                 )
             }
-            _ => pick_taps::<T, L, IGNORE_NAN>(
+            _ => pick_taps::<T, L, IGNORE_NAN, 1>(
                 lanes,
                 [d, r, c],
-                offsets,
+                plane.steps,
                 #[inline(always)]
                 |[z, y, x]| {
                     let at = from + z * ds + y * rs + x * dilation * col;
-                    L::V::load(lanes, &gather(w.input, at, stride * col, L::N))
+                    [L::V::load(lanes, &gather(w.input, at, stride * col, L::N))]
                 },
             ),
         };
@@ -292,7 +416,8 @@ impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
         let array = self.finish(w, picked, row.to + x * step, step, L::N);
         let first = [row.axes[0].start, row.axes[1].start, start];
         let [image, channel, z, y] = row.cell;
-        self.indices.write([image, channel, z, y, x], first, Step::Cols(stride), L::N, array.as_ref(), plane);
+        let line = self.indices.line([image, channel, z, y, x], first, Some(stride), plane);
+        self.indices.write(&line, 0, L::N, &array);
     }
 }
 
@@ -308,15 +433,27 @@ fn one<T: Element, I: Index, const IGNORE_NAN: bool>(
     if taps.real == 0 {
         return w.put(row, x, w.fill);
     }
-    let ([ds, rs, cs], plane) = plane_steps(w);
-    let [d, r] = row.taps();
-    let offsets = (0..d).flat_map(|z| (0..r).flat_map(move |y| (0..taps.real).map(move |x| z * ds + y * rs + x * cs)));
-    let values = w.taps(row, x).filter_map(|at| w.input.get(at).copied());
-    let picked = values.zip(offsets).reduce(|a, b| if picks::<T, IGNORE_NAN>(a.0, b.0) { b } else { a });
+    let plane = Plane::of(w);
+    let ([d, r], [ds, rs], [pds, prs, pcs]) = (row.taps(), row.steps, plane.steps);
+    let col = w.from.strides.spatial[2];
+    let step = col.wrapping_mul(w.axes[2].dilation);
+    let from = row.from + taps.start * col;
+    let mut picked: Option<(T, usize)> = None;
+    for z in 0..d {
+        for y in 0..r {
+            for c in 0..taps.real {
+                let Some(&value) = w.input.get(from + z * ds + y * rs + c * step) else { continue };
+                if picked.is_none_or(|(greatest, _)| picks::<T, IGNORE_NAN>(greatest, value)) {
+                    picked = Some((value, z * pds + y * prs + c * pcs));
+                }
+            }
+        }
+    }
     if let Some((value, offset)) = picked {
         w.put(row, x, w.reduce.0.nearest(value));
         let [image, channel, z, y] = row.cell;
         let first = [row.axes[0].start, row.axes[1].start, taps.start];
-        indices.write([image, channel, z, y, x], first, Step::Cols(0), 1, &[offset as u32], plane);
+        let line = indices.line([image, channel, z, y, x], first, Some(0), plane);
+        indices.write(&line, 0, 1, &[offset as u32]);
     }
 }

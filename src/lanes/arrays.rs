@@ -53,6 +53,8 @@ register! {
     i16, 8;
     i32, 16;
     i32, 8;
+    i16, 16;
+    u16, 16;
 }
 
 /// Applies `f` pair by pair.
@@ -63,12 +65,28 @@ fn zip<T: Copy, const N: usize>(a: [T; N], b: [T; N], f: impl Fn(T, T) -> T) -> 
 
 /// Every operation is [`Scalar`]'s, element by element.
 macro_rules! lanes {
-    ($($T:ty, sums in $Sum:ty, over $Divisor:ty, $n:literal;)*) => {$(
+    ($($T:ty, sums in $Sum:ty, few in $Few:ty, over $Divisor:ty, $n:literal;)*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
             type V = [$T; $n];
             type Sum = [$Sum; $n];
+            type Few = [$Few; $n];
             type Index = Indices<$n>;
+
+            #[inline(always)]
+            fn widen_few(self, v: [$T; $n]) -> Self::Few {
+                v.map(|v| Lanes::<$T>::widen_few(Scalar, v))
+            }
+
+            #[inline(always)]
+            fn add_few(self, a: Self::Few, b: Self::Few) -> Self::Few {
+                zip(a, b, |a, b| Lanes::<$T>::add_few(Scalar, a, b))
+            }
+
+            #[inline(always)]
+            fn many(self, few: Self::Few) -> Self::Sum {
+                few.map(|few| Lanes::<$T>::many(Scalar, few))
+            }
 
             #[inline(always)]
             fn maximum(self, a: [$T; $n], b: [$T; $n]) -> [$T; $n] {
@@ -108,11 +126,11 @@ macro_rules! lanes {
     )*};
 }
 lanes! {
-    f32, sums in f32, over f32, 4;
-    f64, sums in f64, over f64, 2;
-    i8, sums in i32, over Ratio, 16;
-    u8, sums in i32, over Ratio, 16;
-    i16, sums in i32, over Ratio, 8;
+    f32, sums in f32, few in f32, over f32, 4;
+    f64, sums in f64, few in f64, over f64, 2;
+    i8, sums in i32, few in i16, over Ratio, 16;
+    u8, sums in i32, few in u16, over Ratio, 16;
+    i16, sums in i32, few in i32, over Ratio, 8;
 }
 
 #[cfg(feature = "half")]

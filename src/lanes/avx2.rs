@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Lanes, Register, composite};
+use super::{Indices, Lanes, Register, composite, few_like_many};
 use crate::round::Ratio;
 use core::arch::x86_64::*;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -95,11 +95,14 @@ register! {
     I8x32, [i8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
     U8x32, [u8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
     I16x16, [i16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
+    U16x16, [u16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
     I32x8, [i32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
     U32x8, [u32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
 }
 composite!(Avx2, I32x8, 4, [i32; 32]);
 composite!(Avx2, I32x8, 2, [i32; 16]);
+composite!(Avx2, I16x16, 2, [i16; 32]);
+composite!(Avx2, U16x16, 2, [u16; 32]);
 
 // Shuffles work within halves; crossing the halves first costs the same and orders them.
 #[target_feature(enable = "avx2")]
@@ -166,6 +169,7 @@ macro_rules! float {
             type Sum = $V;
             type Index = $Index;
 
+            few_like_many!($T);
             prefetch!($T);
 
             #[inline(always)]
@@ -234,14 +238,48 @@ float! {
         _mm256_add_pd, _mm256_mul_pd, _mm256_div_pd {}
 }
 
+/// Sums of up to `$most` taps in 16 bits.
+macro_rules! few {
+    ($V:ident, $Half:ident, $widen:ident, $many:ident, $most:literal) => {
+        type Few = [$Half; 2];
+        const FEW: usize = $most;
+
+        #[inline(always)]
+        fn widen_few(self, v: $V) -> [$Half; 2] {
+            let [low, high]: [__m128i; 2] = bytemuck::must_cast(v.0);
+            [$Half(safe!($widen(low))), $Half(safe!($widen(high)))]
+        }
+
+        #[inline(always)]
+        fn add_few(self, a: [$Half; 2], b: [$Half; 2]) -> [$Half; 2] {
+            core::array::from_fn(
+                #[inline(always)]
+                |i| $Half(safe!(_mm256_add_epi16(a[i].0, b[i].0))),
+            )
+        }
+
+        #[inline(always)]
+        fn many(self, few: [$Half; 2]) -> [I32x8; 4] {
+            let quarters: [__m128i; 4] = bytemuck::must_cast(few.map(|half| half.0));
+            quarters.map(
+                #[inline(always)]
+                |quarter| I32x8(safe!($many(quarter))),
+            )
+        }
+    };
+}
+
 macro_rules! integer {
-    ($($V:ident: $T:ty, $n:literal, sums in $k:literal, $max:ident, $min:ident, $widen:ident, $pack:ident;)*) => {$(
+    ($(
+        $V:ident: $T:ty, $n:literal, sums in $k:literal, $max:ident, $min:ident, $widen:ident, $pack:ident, { $($few:tt)* }
+    )*) => {$(
         impl Lanes<$T> for Avx2 {
             const N: usize = $n;
             type V = $V;
             type Sum = [I32x8; $k];
             type Index = Indices<$n>;
 
+            $($few)*
             prefetch!($T);
 
             #[inline(always)]
@@ -300,9 +338,15 @@ macro_rules! integer {
     )*};
 }
 integer! {
-    I8x32: i8, 32, sums in 4, _mm256_max_epi8, _mm256_min_epi8, widen_epi8, pack_epi8;
-    U8x32: u8, 32, sums in 4, _mm256_max_epu8, _mm256_min_epu8, widen_epu8, pack_epu8;
-    I16x16: i16, 16, sums in 2, _mm256_max_epi16, _mm256_min_epi16, widen_epi16, pack_epi16;
+    I8x32: i8, 32, sums in 4, _mm256_max_epi8, _mm256_min_epi8, widen_epi8, pack_epi8, {
+        few!(I8x32, I16x16, _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, 256);
+    }
+    U8x32: u8, 32, sums in 4, _mm256_max_epu8, _mm256_min_epu8, widen_epu8, pack_epu8, {
+        few!(U8x32, U16x16, _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, 257);
+    }
+    I16x16: i16, 16, sums in 2, _mm256_max_epi16, _mm256_min_epi16, widen_epi16, pack_epi16, {
+        few_like_many!(i16);
+    }
 }
 
 #[target_feature(enable = "avx2")]
@@ -356,13 +400,9 @@ fn pack_epi16([a, b]: [__m256i; 2]) -> __m256i {
 fn small_quotient(sum: __m256i, by: &Ratio) -> __m256i {
     let sum = _mm256_cvtepi32_ps(sum);
     let sign = _mm256_castsi256_ps(_mm256_set1_epi32((by.follows >> 32) as i32));
-    let nudge = _mm256_xor_ps(_mm256_set1_ps(by.nudge as f32), _mm256_and_ps(sum, sign));
-    let (t, by_f32) = (_mm256_add_ps(sum, nudge), by.by as f32);
-    let q = if by.divides() {
-        _mm256_div_ps(t, _mm256_set1_ps(by_f32))
-    } else {
-        _mm256_mul_ps(t, _mm256_set1_ps(1.0 / by_f32))
-    };
+    let nudge = _mm256_xor_ps(_mm256_set1_ps(by.small_nudge), _mm256_and_ps(sum, sign));
+    let (t, small_by) = (_mm256_add_ps(sum, nudge), _mm256_set1_ps(by.small_by));
+    let q = if by.divides() { _mm256_div_ps(t, small_by) } else { _mm256_mul_ps(t, small_by) };
     _mm256_cvtps_epi32(q)
 }
 

@@ -100,6 +100,10 @@ pub trait Lanes<T: Element>: Copy {
     type V: Register<Self, Item = T>;
     /// `N` sums of elements.
     type Sum: Register<Self, Item = T::Sum>;
+    /// `N` sums of few elements.
+    type Few: Register<Self, Item = T::Few>;
+    /// Taps that are few: their sum always fits. Zero if few are summed like many.
+    const FEW: usize = 0;
     /// `N` indices of elements.
     type Index: Register<Self, Item = u32>;
 
@@ -120,6 +124,12 @@ pub trait Lanes<T: Element>: Copy {
     fn mul(self, a: Self::Sum, b: Self::Sum) -> Self::Sum;
     /// Each sum over the divisor, rounded once.
     fn mean(self, sum: Self::Sum, by: T::Divisor) -> Self::V;
+    /// Elements as sums of one term each, of few.
+    fn widen_few(self, v: Self::V) -> Self::Few;
+    /// Adds pair by pair.
+    fn add_few(self, a: Self::Few, b: Self::Few) -> Self::Few;
+    /// Sums of few as sums.
+    fn many(self, few: Self::Few) -> Self::Sum;
 
     /// Of each pair the greater with its index, the first of equals. The last NaN is greater than all,
     /// or less than all if `IGNORE_NAN`.
@@ -185,9 +195,8 @@ impl<L: Copy, const N: usize> Register<L> for Indices<N> {
     }
 }
 
-/// Sums as elements, all in the same way, for the compiler to make vectors of. Not inlined: what is here
-/// is not what is often done.
-#[inline(never)]
+/// Sums as elements, all in the same way, for the compiler to make vectors of.
+#[inline(always)]
 pub(crate) fn quotients<T: Integer, const N: usize>(sums: [i32; N], by: &Ratio) -> [T; N] {
     let mut quotients = [T::LOWEST; N];
     for (to, sum) in quotients.iter_mut().zip(sums) {
@@ -195,6 +204,29 @@ pub(crate) fn quotients<T: Integer, const N: usize>(sums: [i32; N], by: &Ratio) 
     }
     quotients
 }
+
+/// Few are summed like many.
+macro_rules! few_like_many {
+    ($T:ty) => {
+        type Few = <Self as Lanes<$T>>::Sum;
+
+        #[inline(always)]
+        fn widen_few(self, v: <Self as Lanes<$T>>::V) -> <Self as Lanes<$T>>::Sum {
+            Lanes::<$T>::widen(self, v)
+        }
+
+        #[inline(always)]
+        fn add_few(self, a: <Self as Lanes<$T>>::Sum, b: <Self as Lanes<$T>>::Sum) -> <Self as Lanes<$T>>::Sum {
+            Lanes::<$T>::add(self, a, b)
+        }
+
+        #[inline(always)]
+        fn many(self, few: <Self as Lanes<$T>>::Sum) -> <Self as Lanes<$T>>::Sum {
+            few
+        }
+    };
+}
+pub(crate) use few_like_many;
 
 /// A register made of `$k` others, which lie one after the other.
 macro_rules! composite {

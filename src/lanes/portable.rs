@@ -1,10 +1,10 @@
 //! What every processor of the compilation target has, through `wide`: SSE2, NEON, simd128.
 
 #[cfg(feature = "half")]
-use super::half::{self, Convert};
-use super::{Indices, Lanes, Register, composite, quotients};
+use super::half::Convert;
+use super::{Indices, Lanes, Register, composite, few_like_many, quotients};
 use crate::round::Ratio;
-use wide::{f32x4, f64x2, i8x16, i16x8, i16x16, i32x4, i32x8, u8x16, u32x4};
+use wide::{f32x4, f64x2, i8x16, i16x8, i16x16, i32x4, i32x8, u8x16, u16x8, u32x4};
 
 /// Whether these lanes are faster than one element at a time.
 pub(crate) const PORTABLE_IS_SIMD: bool = true;
@@ -64,11 +64,14 @@ register! {
     i8x16: [i8; 16];
     u8x16: [u8; 16];
     i16x8: [i16; 8];
+    u16x8: [u16; 8];
     i32x4: [i32; 4];
     u32x4: [u32; 4];
 }
 composite!(Portable, i32x4, 4, [i32; 16]);
 composite!(Portable, i32x4, 2, [i32; 8]);
+composite!(Portable, i16x8, 2, [i16; 16]);
+composite!(Portable, u16x8, 2, [u16; 16]);
 
 macro_rules! float {
     ($($V:ident: [$T:ty; $n:literal], indices $Index:ty { $($pick:tt)* })*) => {$(
@@ -77,6 +80,8 @@ macro_rules! float {
             type V = $V;
             type Sum = $V;
             type Index = $Index;
+
+            few_like_many!($T);
 
             #[inline(always)]
             fn maximum(self, a: $V, b: $V) -> $V {
@@ -131,8 +136,35 @@ float! {
     f64x2: [f64; 2], indices Indices<2> {}
 }
 
+/// Sums of up to `$most` taps in 16 bits.
+macro_rules! few {
+    ($V:ident, $Half:ident, [$T:ty; $n:literal], $widen:expr, $most:literal) => {
+        type Few = [$Half; 2];
+        const FEW: usize = $most;
+
+        #[inline(always)]
+        fn widen_few(self, v: $V) -> [$Half; 2] {
+            bytemuck::must_cast($widen(v))
+        }
+
+        #[inline(always)]
+        fn add_few(self, a: [$Half; 2], b: [$Half; 2]) -> [$Half; 2] {
+            [a[0] + b[0], a[1] + b[1]]
+        }
+
+        #[inline(always)]
+        fn many(self, few: [$Half; 2]) -> [i32x4; 4] {
+            let few: [$T; $n] = bytemuck::must_cast(few);
+            bytemuck::must_cast(few.map(i32::from))
+        }
+    };
+}
+
 macro_rules! integer {
-    ($($V:ident: [$T:ty; $n:literal], sums in $k:literal, |$v:ident| $widen:expr, |$q:ident| $narrow:expr;)*) => {$(
+    ($(
+        $V:ident: [$T:ty; $n:literal], sums in $k:literal,
+        |$v:ident| $widen:expr, |$q:ident| $narrow:expr, { $($few:tt)* }
+    )*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
             type V = $V;
@@ -180,19 +212,24 @@ macro_rules! integer {
                 }
                 $V::new(quotients(bytemuck::must_cast(sum), &by))
             }
+
+            $($few)*
         }
     )*};
 }
 integer! {
     i8x16: [i8; 16], sums in 4,
         |v| { let v: [i8; 16] = v.to_array(); v.map(i32::from) },
-        |q| i8x16::from_i16x16_saturate(pairs(q));
+        |q| i8x16::from_i16x16_saturate(pairs(q)),
+        { few!(i8x16, i16x8, [i16; 16], i16x16::from_i8x16, 256); }
     u8x16: [u8; 16], sums in 4,
         |v| { let v: [u8; 16] = v.to_array(); v.map(i32::from) },
-        |q| { let [low, high]: [i16x8; 2] = bytemuck::must_cast(pairs(q)); u8x16::narrow_i16x8(low, high) };
+        |q| { let [low, high]: [i16x8; 2] = bytemuck::must_cast(pairs(q)); u8x16::narrow_i16x8(low, high) },
+        { few!(u8x16, u16x8, [u16; 16], |v| [u16x8::from_u8x16_low(v), u16x8::from_u8x16_high(v)], 257); }
     i16x8: [i16; 8], sums in 2,
         |v| { let v: [i16; 8] = v.to_array(); v.map(i32::from) },
-        |q| i16x8::from_i32x8_saturate(q[0]);
+        |q| i16x8::from_i32x8_saturate(q[0]),
+        { few_like_many!(i16); }
 }
 
 #[inline(always)]
@@ -207,39 +244,116 @@ fn small_quotient(sum: i32x4, by: &Ratio) -> i32x4 {
     const MAGIC: f32 = 12_582_912.0;
     let sum = sum.round_float();
     let sign = f32x4::splat(f32::from_bits((by.follows >> 32) as u32));
-    let t = sum + (f32x4::splat(by.nudge as f32) ^ (sum & sign));
-    let by_f32 = by.by as f32;
-    let q = if by.divides() { t / f32x4::splat(by_f32) } else { t * f32x4::splat(1.0 / by_f32) };
+    let t = sum + (f32x4::splat(by.small_nudge) ^ (sum & sign));
+    let small_by = f32x4::splat(by.small_by);
+    let q = if by.divides() { t / small_by } else { t * small_by };
     let bits: i32x4 = bytemuck::must_cast(q + f32x4::splat(MAGIC));
     bits - i32x4::splat(MAGIC.to_bits() as i32)
 }
 
 #[cfg(feature = "half")]
 macro_rules! convert {
-    ($($H:ident, $widen:ident, $narrow:ident;)*) => {$(
-        impl Convert<::half::$H> for Portable {
-            type Array = [::half::$H; 4];
+    ($($H:ident, |$bits:ident| $widen:expr, |$x:ident| $narrow:expr;)*) => {$(
+        impl Convert<half::$H> for Portable {
+            type Array = [half::$H; 4];
 
             #[inline(always)]
-            fn widen(self, from: &[::half::$H; 4]) -> f32x4 {
-                f32x4::new(from.map(
-                    #[inline(always)]
-                    |half| half::$widen(half.to_bits()),
-                ))
+            fn widen(self, from: &[half::$H; 4]) -> f32x4 {
+                let bits: [u16; 4] = bytemuck::must_cast(*from);
+                let $bits = u32x4::new(bits.map(u32::from));
+                $widen
             }
 
             #[inline(always)]
-            fn narrow(self, v: f32x4, to: &mut [::half::$H; 4]) {
-                *to = v.to_array().map(
-                    #[inline(always)]
-                    |x| ::half::$H::from_bits(half::$narrow(x)),
-                );
+            fn narrow(self, $x: f32x4, to: &mut [half::$H; 4]) {
+                let bits: u32x4 = $narrow;
+                *to = bytemuck::must_cast(bits.to_array().map(|bits| bits as u16));
             }
         }
     )*};
 }
 #[cfg(feature = "half")]
 convert! {
-    f16, f32_from_f16, f16_from_f32;
-    bf16, f32_from_bf16, bf16_from_f32;
+    f16, |bits| widen_f16(bits), |x| narrow_f16(x);
+    bf16, |bits| bytemuck::must_cast(bits << 16), |x| narrow_bf16(x);
+}
+
+/// `on` where the mask is set, else `off`.
+#[cfg(feature = "half")]
+#[inline(always)]
+fn choose(mask: i32x4, on: u32x4, off: u32x4) -> u32x4 {
+    let mask: u32x4 = bytemuck::must_cast(mask);
+    (mask & on) | (off & !mask)
+}
+
+/// Whether `a > b`, both below 2^31.
+#[cfg(feature = "half")]
+#[inline(always)]
+fn above(a: u32x4, b: u32) -> i32x4 {
+    let (a, b): (i32x4, i32x4) = (bytemuck::must_cast(a), i32x4::splat(b as i32));
+    a.simd_gt(b)
+}
+
+#[cfg(feature = "half")]
+#[inline(always)]
+fn widen_f16(bits: u32x4) -> f32x4 {
+    let magnitude = (bits & u32x4::splat(0x7fff)) << 13;
+    let sign = (bits & u32x4::splat(0x8000)) << 16;
+    // Exponents differ by 112; the product is exact, for subnormals too.
+    let scaled: f32x4 = bytemuck::must_cast(magnitude);
+    let scaled: u32x4 = bytemuck::must_cast(scaled * f32x4::splat(f32::from_bits((127 + 112) << 23)));
+    let infinite = choose(above(magnitude, (0x7c00 << 13) - 1), u32x4::splat(0xff << 23), u32x4::splat(0));
+    bytemuck::must_cast(scaled | infinite | sign)
+}
+
+#[cfg(feature = "half")]
+#[inline(always)]
+fn narrow_f16(x: f32x4) -> u32x4 {
+    let bits: u32x4 = bytemuck::must_cast(x);
+    let (sign, magnitude) = ((bits >> 16) & u32x4::splat(0x8000), bits & u32x4::splat(0x7fff_ffff));
+    let odd = (magnitude >> 13) & u32x4::splat(1);
+    let normal = (magnitude + odd - u32x4::splat((112 << 23) - 0xfff)) >> 13;
+    // Added to a half, the last bit of a subnormal `f16` is the last bit of the sum.
+    let small: f32x4 = bytemuck::must_cast(magnitude);
+    let small: u32x4 = bytemuck::must_cast(small + f32x4::splat(0.5));
+    let subnormal = small - u32x4::splat(0.5f32.to_bits());
+    let finite = choose(above(magnitude, (113 << 23) - 1), normal, subnormal);
+    let infinite = choose(above(magnitude, 0xff << 23), u32x4::splat(0x7e00), u32x4::splat(0x7c00));
+    choose(above(magnitude, (143 << 23) - 1), infinite, finite) | sign
+}
+
+#[cfg(feature = "half")]
+#[inline(always)]
+fn narrow_bf16(x: f32x4) -> u32x4 {
+    let bits: u32x4 = bytemuck::must_cast(x);
+    let rounded = bits + u32x4::splat(0x7fff) + ((bits >> 16) & u32x4::splat(1));
+    let nan = above(bits & u32x4::splat(0x7fff_ffff), 0xff << 23);
+    choose(nan, bits | u32x4::splat(1 << 22), rounded) >> 16
+}
+
+#[cfg(all(test, feature = "half"))]
+mod tests {
+    use super::*;
+    use half::{bf16, f16};
+
+    /// Every `f16` and `bf16`, and around each boundary between two of them, against `half`.
+    #[test]
+    fn conversions_are_those_of_half() {
+        for bits in 0..=u16::MAX {
+            let (a, b) = (f16::from_bits(bits), bf16::from_bits(bits));
+            let ours = [Convert::<f16>::widen(Portable, &[a; 4]), Convert::<bf16>::widen(Portable, &[b; 4])];
+            for (ours, theirs) in ours.into_iter().zip([a.to_f32(), b.to_f32()]) {
+                let ours = ours.to_array()[3];
+                assert!(ours.to_bits() == theirs.to_bits() || (ours.is_nan() && theirs.is_nan()), "{bits:#x}");
+                for step in [-0x1001, -0x1000, -0xfff, -1, 0, 1, 0xfff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001] {
+                    let x = f32::from_bits(theirs.to_bits().wrapping_add_signed(step));
+                    let (mut h, mut b) = ([f16::ZERO; 4], [bf16::ZERO; 4]);
+                    Convert::<f16>::narrow(Portable, f32x4::splat(x), &mut h);
+                    Convert::<bf16>::narrow(Portable, f32x4::splat(x), &mut b);
+                    assert!(h[2] == f16::from_f32(x) || (h[2].is_nan() && x.is_nan()), "{x:e} {}", h[2]);
+                    assert!(b[2] == bf16::from_f32(x) || (b[2].is_nan() && x.is_nan()), "{x:e} {}", b[2]);
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! One element at a time, for borders, tails, and targets without vectors.
 
-use super::{Indices, Lanes, Register};
+use super::{Indices, Lanes, Register, few_like_many};
 use crate::element::Saturate;
 use crate::round::Ratio;
 
@@ -36,7 +36,7 @@ macro_rules! register {
         }
     )*};
 }
-register!(f32, f64, i8, u8, i16, i32);
+register!(f32, f64, i8, u8, i16, u16, i32);
 
 /// What floats and integers say in the same words.
 macro_rules! clamp {
@@ -56,6 +56,8 @@ macro_rules! float {
             type V = $T;
             type Sum = $T;
             type Index = Indices<1>;
+
+            few_like_many!($T);
 
             #[inline(always)]
             fn maximum(self, a: $T, b: $T) -> $T {
@@ -94,12 +96,28 @@ macro_rules! float {
 float!(f32, f64);
 
 macro_rules! integer {
-    ($($T:ty),*) => {$(
+    ($($T:ty, few in $Few:ty;)*) => {$(
         impl Lanes<$T> for Scalar {
             const N: usize = 1;
             type V = $T;
             type Sum = i32;
+            type Few = $Few;
             type Index = Indices<1>;
+
+            #[inline(always)]
+            fn widen_few(self, v: $T) -> Self::Few {
+                v.into()
+            }
+
+            #[inline(always)]
+            fn add_few(self, a: Self::Few, b: Self::Few) -> Self::Few {
+                a.wrapping_add(b)
+            }
+
+            #[inline(always)]
+            fn many(self, few: Self::Few) -> Self::Sum {
+                few.into()
+            }
 
             #[inline(always)]
             fn maximum(self, a: $T, b: $T) -> $T {
@@ -136,7 +154,11 @@ macro_rules! integer {
         }
     )*};
 }
-integer!(i8, u8, i16);
+integer! {
+    i8, few in i16;
+    u8, few in u16;
+    i16, few in i32;
+}
 
 #[cfg(feature = "half")]
 use super::half::{Convert, one_by_one};

@@ -41,6 +41,7 @@ impl IndexLayout {
             return Err(PoolError::IndexType { cells });
         }
         Ok(Numbering {
+            row_major: self != Self::TensorColumnMajor,
             plane: if self == Self::Plane { 0 } else { plane },
             spatial: match self {
                 Self::Plane | Self::Tensor => [rows * cols, cols, 1],

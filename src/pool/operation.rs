@@ -5,7 +5,7 @@ use crate::dispatch::Door;
 use crate::element::{Element, Float, Integer, Real};
 use crate::error::{Argument, PoolError};
 use crate::kernel::plane::Global;
-use crate::kernel::{Windows, repair, wide};
+use crate::kernel::{Averages, Windows, repair, wide};
 use crate::reduce::{Bounds, Exponent, Max, MaxNumber, MaxScaled, Mean, Norm, Reduce};
 use crate::round::{Finish, Quantization, Requantize};
 use crate::window::Divisor;
@@ -158,11 +158,12 @@ pub(super) mod sealed {
             door: impl Door<T>,
         ) {
             (work.divisor, work.finish) = (self.divisor, self.finish);
-            // The product was checked with the geometry.
-            if work.axes.map(|axis| axis.kernel).into_iter().product::<usize>() > T::MOST_TAPS {
+            if work.most_taps() > T::MOST_TAPS {
                 wide::run(work.reducing(Mean(bounds)));
+            } else if G::WHOLE {
+                door.enter(Averages::<T, true> { windows: work, bounds });
             } else {
-                enter::<T, _, G, D>(&mut work, Mean(bounds), door);
+                door.enter(Averages::<T, false> { windows: work, bounds });
             }
         }
     }
@@ -201,4 +202,3 @@ pub(super) mod sealed {
         }
     }
 }
-

@@ -83,7 +83,7 @@ impl<I: Index> Unpool<'_, I> {
     /// Where the value of a cell goes within its plane.
     fn cell(&self, [n, c, z, y, x]: [usize; 5]) -> Option<[usize; 3]> {
         let number = self.numbers.get(self.numbered.at(n, c, [z, y, x]))?.to_usize()?;
-        let Numbering { plane, spatial } = self.numbering;
+        let Numbering { plane, spatial, .. } = self.numbering;
         let number = number.checked_sub((n * self.shape.channels + c) * plane)?;
         let [depth, rows, cols] = self.shape.spatial;
         if number >= depth * rows * cols {
@@ -93,4 +93,3 @@ impl<I: Index> Unpool<'_, I> {
         Some(core::array::from_fn(|i| number / spatial[i] % self.shape.spatial[i]))
     }
 }
-

@@ -98,7 +98,11 @@ impl Axis {
     fn hit(&self, output: i64, tap: i64) -> Hit {
         if let Size::Bins(bins) = self.size {
             let cell = (output * self.input).div_euclid(bins) + tap;
-            return if cell < ceil_div((output + 1) * self.input, bins) { Hit::Cell(cell as usize) } else { Hit::Beyond };
+            return if cell < ceil_div((output + 1) * self.input, bins) {
+                Hit::Cell(cell as usize)
+            } else {
+                Hit::Beyond
+            };
         }
         let (before, after) = self.padding();
         let position = output * self.stride - before + tap * self.dilation;
@@ -178,14 +182,7 @@ fn greater<T: Number>(a: T, b: T, ignore_nan: bool) -> T {
 }
 
 /// The greatest cell of each window; `empty` where a window has none.
-pub fn max_pool<T: Number>(
-    axes: &[Axis; 3],
-    planes: usize,
-    input: &[T],
-    output: &mut [T],
-    ignore_nan: bool,
-    empty: T,
-) {
+pub fn max_pool<T: Number>(axes: &[Axis; 3], planes: usize, input: &[T], output: &mut [T], ignore_nan: bool, empty: T) {
     each_output(axes, planes, output, |plane, at| {
         let mut greatest = None;
         taps(axes, at, |_, hit, _| {
@@ -365,12 +362,13 @@ pub fn lp_pool<T: Number<Sum: Real>>(
     each_output(axes, planes, output, |plane, at| {
         let power = |hit| norm.power(cell(axes, input, plane, hit).widen());
         let Some((sum, [real, ..])) = window_sum(axes, at, power, T::add) else { return empty };
-        let [depth, rows, cols] =
-            core::array::from_fn(|i| (0..axes[i].kernel).map(move |tap| axes[i].hit(at[i], tap)));
-        let hits = depth.flat_map(|z| rows.clone().flat_map({
-            let cols = cols.clone();
-            move |y| cols.clone().map(move |x| [z, y, x])
-        }));
+        let [depth, rows, cols] = core::array::from_fn(|i| (0..axes[i].kernel).map(move |tap| axes[i].hit(at[i], tap)));
+        let hits = depth.flat_map(|z| {
+            rows.clone().flat_map({
+                let cols = cols.clone();
+                move |y| cols.clone().map(move |x| [z, y, x])
+            })
+        });
         let values = hits.filter_map(|hit| match hit {
             [Hit::Cell(z), Hit::Cell(y), Hit::Cell(x)] => Some(cell(axes, input, plane, [z, y, x])),
             _ => None,

@@ -213,7 +213,8 @@ fn fixed_point(sum: i64, count: i64, real: i64, from: Quantization, to: Quantiza
     if exponent < -31 {
         (multiplier, exponent) = (0, 0);
     }
-    let bits = (0..=32).take_while(|bits| 1i64 << bits <= count).last().unwrap_or(0).min(i64::from((31 + exponent).max(0)));
+    let bits =
+        (0..=32).take_while(|bits| 1i64 << bits <= count).last().unwrap_or(0).min(i64::from((31 + exponent).max(0)));
     let multiplier = (multiplier << bits) / i128::from(count);
     let exponent = exponent - bits as i32;
     let limit = |x: i128| x.clamp(i128::from(i32::MIN), i128::from(i32::MAX));
@@ -222,7 +223,13 @@ fn fixed_point(sum: i64, count: i64, real: i64, from: Quantization, to: Quantiza
     let high = (codes * multiplier + 1073741824).div_euclid(2147483648) as i64;
     let shifted = match -exponent {
         right @ 1..=62 => round(high, 1 << right, Rounding::HalfAwayFromZero),
-        right => if right > 62 { 0 } else { high },
+        right => {
+            if right > 62 {
+                0
+            } else {
+                high
+            }
+        }
     };
     shifted + i64::from(to.zero_point)
 }

@@ -8,9 +8,7 @@ use crate::set::{Case, Image};
 use crate::spatial::{Parts, bins, clamp, clamped, each_result, images, refuses, whole, windows};
 use crate::taps::{Output, Plan, Spec};
 use crate::value::{Near, Value, exact, is_integer, mean_bound, norm_bound};
-use lanepool::{
-    AdaptiveAvgPool, AvgPool, Divisor, Float, Geometry, GlobalAvgPool, LpPool, Operation, Pool, Rounding,
-};
+use lanepool::{AdaptiveAvgPool, AvgPool, Divisor, Float, Geometry, GlobalAvgPool, LpPool, Operation, Pool, Rounding};
 use std::num::NonZeroI32;
 
 const EMPTY: &str = "a window without a cell is refused, or has the zero with which the caller fills it";

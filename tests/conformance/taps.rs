@@ -155,7 +155,6 @@ impl Plan {
     pub fn has_empty(&self) -> bool {
         self.axes.iter().any(|axis| axis.iter().any(|taps| taps.real.is_empty()))
     }
-
 }
 
 impl Output {

@@ -85,7 +85,9 @@ impl Sequence<'_> {
             }
             "cls" => self.copy(kept[0]),
             "lasttoken" => self.copy(kept[n - 1]),
-            "max" => self.each(|x| [x.iter().copied().reduce(|a, b| if a > b || a.is_nan() { a } else { b }).unwrap(), 0.0]),
+            "max" => {
+                self.each(|x| [x.iter().copied().reduce(|a, b| if a > b || a.is_nan() { a } else { b }).unwrap(), 0.0])
+            }
             "mean" => self.sum(n as f64),
             "mean_sqrt_len" => self.sum((n as f64).sqrt()),
             "weightedmean" => {

@@ -128,7 +128,9 @@ pub fn exact<T: PartialEq + Copy + Debug>(got: &[T], want: &[T]) -> Result<(), S
     let differ: Vec<_> = (0..got.len()).filter(|&i| !same(got[i], want[i])).collect();
     match differ.first() {
         None => Ok(()),
-        Some(&i) => Err(format!("output {i}: got {:?}, want {:?} ({} of {} differ)", got[i], want[i], differ.len(), got.len())),
+        Some(&i) => {
+            Err(format!("output {i}: got {:?}, want {:?} ({} of {} differ)", got[i], want[i], differ.len(), got.len()))
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use half::{bf16, f16};
 use lanepool::reference::{Finish, Norm, Number};
 use lanepool::tokens::Mode;
 use lanepool::{
-    AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Divisor, Element, Float, Index, IndexLayout, Integer, Isa, LpPool, MaxPool,
-    NanPolicy, PoolError, Quantization, Rounding, Shape, SizeRule, Strides, View, ViewMut, Window, reference,
+    AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Divisor, Element, Float, Index, IndexLayout, Integer, Isa, LpPool,
+    MaxPool, NanPolicy, PoolError, Quantization, Rounding, Shape, SizeRule, Strides, View, ViewMut, Window, reference,
 };
 use std::fmt::Debug;
 
@@ -555,7 +555,8 @@ pub fn check_bins<T: Value>(shape: Image, size: [usize; 3], input: &[T]) {
         let n = shape.spatial[i] as i64;
         reference::Axis { input: n, kernel: n, size: reference::Size::Bins(size[i] as i64), ..reference::Axis::ABSENT }
     });
-    let (mut max, mut avg, mut places) = (vec![T::EMPTY; cells(out)], vec![T::EMPTY; cells(out)], vec![None; cells(out)]);
+    let (mut max, mut avg, mut places) =
+        (vec![T::EMPTY; cells(out)], vec![T::EMPTY; cells(out)], vec![None; cells(out)]);
     reference::max_pool(&axes, planes(shape), input, &mut max, false, T::EMPTY);
     reference::max_pool_indices(&axes, planes(shape), input, &mut places, false);
     let (real, half_away) = (reference::Divisor::RealTaps, Finish::Round(Rounding::HalfAwayFromZero));

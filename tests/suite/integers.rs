@@ -161,7 +161,9 @@ fn bad_quantisations() {
         assert_eq!(max, avg);
         max
     };
-    let message = |side| format!("the {side}'s scale must be finite and above zero, and its zero point a code of the element type");
+    let message = |side| {
+        format!("the {side}'s scale must be finite and above zero, and its zero point a code of the element type")
+    };
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         says(run(Quantization::new(scale, 0), good).unwrap_err(), &message("input"));
         says(run(good, Quantization::new(scale, 0)).unwrap_err(), &message("output"));

@@ -1,8 +1,8 @@
 //! All integration tests, by subject. One program, because every program that uses the kernels
 //! compiles them again.
 
-mod common;
 mod bins;
+mod common;
 mod digest;
 mod errors;
 mod fixed;

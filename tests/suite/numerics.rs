@@ -47,7 +47,8 @@ fn padding_never_turns_infinity_into_nan() {
     case.padding[2] = [1, 1];
     let input = vec![f32::INFINITY; 9];
     for isa in isas() {
-        let got = Op::Avg(Divisor::InputAndPadding, Rounding::HalfAwayFromZero).run(&case, isa, &input, Lay::Nchw, Lay::Nchw);
+        let got =
+            Op::Avg(Divisor::InputAndPadding, Rounding::HalfAwayFromZero).run(&case, isa, &input, Lay::Nchw, Lay::Nchw);
         assert_eq!(got, input);
     }
 }
@@ -60,7 +61,13 @@ fn averages_stay_within_the_bound() {
         let case = Case::new(shape, [1, kernel, kernel], [1, 2, 1]);
         let input: Vec<f32> = Random(seed).floats(case.cells()).iter().map(|x| x * 1e3 + 500.0).collect();
         let out = case.output().unwrap();
-        let got = Op::Avg(Divisor::RealTaps, Rounding::HalfAwayFromZero).run(&case, lanepool::Isa::best(), &input, Lay::Nchw, Lay::Nchw);
+        let got = Op::Avg(Divisor::RealTaps, Rounding::HalfAwayFromZero).run(
+            &case,
+            lanepool::Isa::best(),
+            &input,
+            Lay::Nchw,
+            Lay::Nchw,
+        );
         let [_, rows, cols] = out.spatial;
         for (i, &y) in got.iter().enumerate() {
             let (c, row, col) = (i / (rows * cols), i / cols % rows, i % cols);
@@ -87,7 +94,11 @@ fn the_order_of_a_sum_is_columns_first() {
     for isa in isas() {
         for lay in LAYS {
             let case = Case::new(image(1, 1, [1, 2, 2]), [1, 2, 2], [1, 1, 1]);
-            assert_eq!(Op::Avg(Divisor::Sum, Rounding::HalfAwayFromZero).run(&case, isa, &x, lay, lay), [want], "{isa} {lay:?}");
+            assert_eq!(
+                Op::Avg(Divisor::Sum, Rounding::HalfAwayFromZero).run(&case, isa, &x, lay, lay),
+                [want],
+                "{isa} {lay:?}"
+            );
         }
     }
 }

@@ -136,3 +136,12 @@ fn padded_sentence_embeddings() {
         }
     }
 }
+
+/// The README's table of attributes is that of `frameworks`, whose doctest checks every row.
+#[test]
+fn the_table_of_attributes_is_the_checked_one() {
+    let table = include_str!("../../src/frameworks/mod.rs").lines().filter_map(|line| line.strip_prefix("//! "));
+    let rows: Vec<_> = table.filter(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 40);
+    assert!(include_str!("../../README.md").contains(&rows.join("\n")), "the README has another table");
+}
