@@ -272,7 +272,7 @@ pub(crate) fn divide_wide(finish: &Finish, sum: i64, count: isize, real: isize) 
 mod tests {
     use super::*;
     use crate::dispatch::{Door, Isa, Kernel};
-    use crate::element::{Element, Integer};
+    use crate::element::Integer;
     use crate::lanes::{Lanes, Register};
     use bytemuck::Zeroable;
 

@@ -158,9 +158,9 @@ impl<const D: usize> Window<D> {
         while i < D {
             let overflow = Err(PoolError::Overflow { axis: AxisName::spatial::<D>(i) });
             // An input of one cell shows what is zero; that it may not fit the window is no matter here.
-            match self.axis(i, if pooled[i] == 0 { 0 } else { 1 }) {
-                Err(error @ (PoolError::Zero { .. } | PoolError::EmptyInput { .. })) => return Err(error),
-                _ => {}
+            let shown = self.axis(i, if pooled[i] == 0 { 0 } else { 1 });
+            if let Err(error @ (PoolError::Zero { .. } | PoolError::EmptyInput { .. })) = shown {
+                return Err(error);
             }
             let starts = match (pooled[i] - 1).checked_mul(self.stride[i]) {
                 Some(starts) => starts,

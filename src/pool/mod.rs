@@ -370,7 +370,7 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
         &self,
         input: View<'i, T, D>,
         output: &'o mut ViewMut<'_, T, D>,
-    ) -> Result<Option<(Windows<'i, 'o, T, ()>, Bounds<T>)>, PoolError>
+    ) -> Result<Option<Checked<'i, 'o, T>>, PoolError>
     where
         G: Geometry<D>,
     {
@@ -405,6 +405,9 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
         Ok(Some((Windows { input, from, output, to, axes, divisor, finish, fill, reduce: () }, bounds)))
     }
 }
+
+/// Work that lacks its reducer, and the bounds of what it writes.
+type Checked<'i, 'o, T> = (Windows<'i, 'o, T, ()>, Bounds<T>);
 
 /// That `given` is the shape that is expected.
 fn check_shape<const D: usize>(argument: Argument, expected: Shape<D>, given: Shape<D>) -> Result<(), PoolError> {

@@ -121,7 +121,7 @@ fn requantised_means_equal_the_reference() {
     fn check<T: Value + lanepool::Integer + reference::Number<Sum = i64>>(seed: u64) {
         let mut random = Random(seed);
         let shape = image(2, 1 + random.below(70), [1, 1 + random.below(12), 1 + random.below(12)]);
-        let input = T::random(&mut random, cells(shape), seed % 2 == 0);
+        let input = T::random(&mut random, cells(shape), seed.is_multiple_of(2));
         let scale = |random: &mut Random| f32::exp2(random.floats(1)[0] * 6.0);
         let zero = |random: &mut Random| random.below(128) as i32;
         let from = Quantization::new(scale(&mut random), zero(&mut random));
