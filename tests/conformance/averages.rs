@@ -3,7 +3,6 @@
 use crate::Rules;
 use crate::integers;
 use crate::lay::last;
-use crate::maxima::on_axes;
 use crate::set::{Case, Image};
 use crate::spatial::{Parts, bins, clamp, clamped, each_result, images, refuses, whole, windows};
 use crate::taps::{Output, Plan, Spec};
@@ -97,7 +96,7 @@ pub fn count(divisor: Divisor, output: &Output) -> f64 {
 
 const OUTPUTS: [&str; 5] = ["y", "ref64", "y_ort", "y_ref", "y_xnn"];
 
-pub fn avg<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn avg<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
     let (clamp, scales, divisor) = (clamp::<T>(case)?, integers::scales(case)?, divisor(case)?);
     let want = averages(case, &x, &y, &plan, |output| count(divisor, output), rules)?;
@@ -106,7 +105,7 @@ pub fn avg<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), 
     if scales.is_some_and(|[from, to]| from != to) {
         return Err(format!("unsupported: an average that goes from one scale to another, {scales:?}"));
     }
-    on_axes!(axes, avg_on::<T>(&spec, &plan, (divisor, rounding::<T>(case)?, clamp), &x, &y, &want))
+    avg_on::<T, D>(&spec, &plan, (divisor, rounding::<T>(case)?, clamp), &x, &y, &want)
 }
 
 fn avg_on<T: Value, const D: usize>(
@@ -134,13 +133,13 @@ fn check<O: Operation<T>, T: Value, G: Geometry<D>, const D: usize>(
     each_result(pool, x, y, |got| want.check(got))
 }
 
-pub fn adaptive_avg<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn adaptive_avg<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let (x, y) = images::<T>(case, axes)?;
     let bins = bins(case, axes)?;
     let plan = Plan::bins(x.shape, y.shape);
     let want = averages(case, &x, &y, &plan, |output| output.cells.len() as f64, rules)?;
     case.check_known(&["x"], &OUTPUTS)?;
-    on_axes!(axes, adaptive_on::<T>(bins, rounding::<T>(case)?, &x, &y, &want))
+    adaptive_on::<T, D>(bins, rounding::<T>(case)?, &x, &y, &want)
 }
 
 fn adaptive_on<T: Value, const D: usize>(
@@ -154,13 +153,13 @@ fn adaptive_on<T: Value, const D: usize>(
     check(T::rounding(AdaptiveAvgPool::<T, D>::new(last(y.shape.spatial)), rounding), x, y, want)
 }
 
-pub fn global_avg<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn global_avg<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let (x, y) = images::<T>(case, axes)?;
     whole(case, axes)?;
     let plan = Plan::bins(x.shape, y.shape);
     let want = averages(case, &x, &y, &plan, |output| output.cells.len() as f64, rules)?;
     case.check_known(&["x"], &OUTPUTS)?;
-    on_axes!(axes, global_on::<T>(rounding::<T>(case)?, &x, &y, &want))
+    global_on::<T, D>(rounding::<T>(case)?, &x, &y, &want)
 }
 
 fn global_on<T: Value, const D: usize>(
@@ -172,7 +171,7 @@ fn global_on<T: Value, const D: usize>(
     check::<_, _, _, D>(T::rounding(GlobalAvgPool::new(), rounding), x, y, want)
 }
 
-pub fn lp<T: Value + Float>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn lp<T: Value + Float, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
     let p = case.attrs.number("p")?.unwrap_or(2.0);
     // PyTorch scales windows that overhang, and keeps the sign of odd powers.
@@ -191,7 +190,7 @@ pub fn lp<T: Value + Float>(case: &Case, axes: usize, rules: &mut Rules) -> Resu
     }
     case.check_known(&["x"], &OUTPUTS)?;
     let want = Averages::Near(Near { want, bound });
-    on_axes!(axes, lp_on::<T>(&spec, &plan, p, &x, &y, &want))
+    lp_on::<T, D>(&spec, &plan, p, &x, &y, &want)
 }
 
 fn lp_on<T: Value + Float, const D: usize>(

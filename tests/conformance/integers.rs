@@ -2,7 +2,6 @@
 
 use crate::Rules;
 use crate::averages::{count, divisor};
-use crate::maxima::on_axes;
 use crate::set::{Case, Image};
 use crate::spatial::{Parts, each_result, images, whole, windows};
 use crate::taps::{Output, Plan, Spec};
@@ -70,7 +69,11 @@ impl<T: Value> Codes<T> {
 }
 
 /// `QLinearAveragePool`, which adds the zero point before it rounds.
-pub fn qlinear_avg<T: Value + Integer>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn qlinear_avg<T: Value + Integer, const D: usize>(
+    case: &Case,
+    axes: usize,
+    rules: &mut Rules,
+) -> Result<(), String> {
     let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
     let (scales, divisor) = (some_scales(case)?, divisor(case)?);
     case.check_known(&["x"], &["y"])?;
@@ -78,7 +81,7 @@ pub fn qlinear_avg<T: Value + Integer>(case: &Case, axes: usize, rules: &mut Rul
         return Err("unsupported: a window without a cell".into());
     }
     let codes = Codes::new(&x, y.clone(), &plan, scales, divisor);
-    on_axes!(axes, qlinear_on::<T>(&spec, scales, divisor, &x, &y, &codes))?;
+    qlinear_on::<T, D>(&spec, scales, divisor, &x, &y, &codes)?;
     rules.take(TIE, codes.ties.get());
     Ok(())
 }
@@ -96,13 +99,17 @@ fn qlinear_on<T: Value + Integer, const D: usize>(
 }
 
 /// `QLinearGlobalAveragePool`, which adds the zero point after it has rounded.
-pub fn qlinear_global_avg<T: Value + Integer>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn qlinear_global_avg<T: Value + Integer, const D: usize>(
+    case: &Case,
+    axes: usize,
+    rules: &mut Rules,
+) -> Result<(), String> {
     let (x, y) = images::<T>(case, axes)?;
     whole(case, axes)?;
     let scales = some_scales(case)?;
     case.check_known(&["x"], &["y"])?;
     let codes = Codes::new(&x, y.clone(), &Plan::bins(x.shape, y.shape), scales, Divisor::RealTaps);
-    on_axes!(axes, qlinear_global_on::<T>(scales, &x, &y, &codes))?;
+    qlinear_global_on::<T, D>(scales, &x, &y, &codes)?;
     rules.take(TIE, codes.ties.get());
     Ok(())
 }
@@ -120,7 +127,7 @@ fn qlinear_global_on<T: Value + Integer, const D: usize>(
 /// multipliers, XNNPACK an f32 scale. `y` is of the kernel that LiteRT chose; where the kernels disagree
 /// it mixes both roundings, by the channel (its optimised kernel does some channels in vectors and the
 /// rest by the other rule), so that no one rule gives it. Then `y_ref` and `y_xnn` are beside it.
-pub fn mean<T: Value + Integer>(case: &Case, _: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn mean<T: Value + Integer, const D: usize>(case: &Case, _: usize, rules: &mut Rules) -> Result<(), String> {
     let (x, y) = images::<T>(case, 2)?;
     let [from, to] = some_scales(case)?;
     let other = |name| case.output(name).map(|tensor| tensor.image::<T>(&case.layout)).transpose();
@@ -131,8 +138,8 @@ pub fn mean<T: Value + Integer>(case: &Case, _: usize, rules: &mut Rules) -> Res
     }
     let (y_ref, y_xnn) = (y_ref.unwrap_or(y.clone()), y_xnn.unwrap_or(y.clone()));
     let pool = GlobalAvgPool::new();
-    each_result::<_, _, _, 2>(pool.requantize_fixed_point(from, to), &x, &y, |got| exact(got, &y_ref.values))
+    each_result::<_, _, _, D>(pool.requantize_fixed_point(from, to), &x, &y, |got| exact(got, &y_ref.values))
         .map_err(|error| format!("fixed point, {error}"))?;
-    each_result::<_, _, _, 2>(pool.requantize(from, to), &x, &y, |got| exact(got, &y_xnn.values))
+    each_result::<_, _, _, D>(pool.requantize(from, to), &x, &y, |got| exact(got, &y_xnn.values))
         .map_err(|error| format!("exact, {error}"))
 }

@@ -125,20 +125,7 @@ fn check_indices<T: Value, G: Geometry<D>, const D: usize>(
     })
 }
 
-/// Calls a function for images of three axes, and again for those of the case if they are fewer.
-macro_rules! on_axes {
-    ($axes:expr, $run:ident::<$T:ident>($($arg:expr),*)) => {{
-        $run::<$T, 3>($($arg),*)?;
-        match $axes {
-            1 => $run::<$T, 1>($($arg),*),
-            2 => $run::<$T, 2>($($arg),*),
-            _ => Ok(()),
-        }
-    }};
-}
-pub(crate) use on_axes;
-
-pub fn max<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn max<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
     let (clamp, scales) = (clamp::<T>(case)?, integers::scales(case)?);
     let want = maxima(case, &x, &y, &plan, clamp, rules)?;
@@ -147,7 +134,7 @@ pub fn max<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), 
     if scales.is_some_and(|[from, to]| from != to) {
         return Err(format!("unsupported: a maximum that goes from one scale to another, {scales:?}"));
     }
-    on_axes!(axes, max_on::<T>(&spec, &plan, clamp, &x, &y, &want))
+    max_on::<T, D>(&spec, &plan, clamp, &x, &y, &want)
 }
 
 fn max_on<T: Value, const D: usize>(
@@ -165,12 +152,12 @@ fn max_on<T: Value, const D: usize>(
     check(pool.empty_value(T::LOWEST), x, y, want)
 }
 
-pub fn adaptive_max<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn adaptive_max<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let (x, y) = images::<T>(case, axes)?;
     let bins = bins(case, axes)?;
     let want = maxima(case, &x, &y, &Plan::bins(x.shape, y.shape), None, rules)?;
     case.check_known(&["x"], &["y", "ref64", "indices"])?;
-    on_axes!(axes, adaptive_on::<T>(bins, &x, &y, &want))
+    adaptive_on::<T, D>(bins, &x, &y, &want)
 }
 
 fn adaptive_on<T: Value, const D: usize>(
@@ -185,12 +172,12 @@ fn adaptive_on<T: Value, const D: usize>(
     each_result(chosen, x, y, |got| exact(got, &want.values))
 }
 
-pub fn global_max<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
+pub fn global_max<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
     let (x, y) = images::<T>(case, axes)?;
     whole(case, axes)?;
     let want = maxima(case, &x, &y, &Plan::bins(x.shape, y.shape), None, rules)?;
     case.check_known(&["x"], &["y", "ref64", "indices", "y_ort"])?;
-    on_axes!(axes, global_on::<T>(&x, &y, &want))
+    global_on::<T, D>(&x, &y, &want)
 }
 
 fn global_on<T: Value, const D: usize>(x: &Image<T>, y: &Image<T>, want: &Maxima<T>) -> Result<(), String> {

@@ -7,7 +7,7 @@ use crate::taps::Spec;
 use crate::value::{Value, exact};
 use lanepool::IndexLayout;
 
-pub fn max_unpool<T: Value>(case: &Case, axes: usize, _: &mut Rules) -> Result<(), String> {
+pub fn max_unpool<T: Value, const D: usize>(case: &Case, axes: usize, _: &mut Rules) -> Result<(), String> {
     let (x, y) = (case.input("x")?.image::<T>(&case.layout)?, case.y()?.image::<T>(&case.layout)?);
     let indices = case.input("indices")?.integer_image(&case.layout)?;
     if case.input("x")?.shape.len() != axes + 2 {
@@ -41,12 +41,7 @@ pub fn max_unpool<T: Value>(case: &Case, axes: usize, _: &mut Rules) -> Result<(
         return Err(format!("unpools to {spatial:?}, want {:?}", y.shape.spatial));
     }
     case.check_known(&["x", "indices"], &["y"])?;
-    unpool_on::<T, 3>(&x, &indices, layout, &y)?;
-    match axes {
-        1 => unpool_on::<T, 1>(&x, &indices, layout, &y),
-        2 => unpool_on::<T, 2>(&x, &indices, layout, &y),
-        _ => Ok(()),
-    }
+    unpool_on::<T, D>(&x, &indices, layout, &y)
 }
 
 fn unpool_on<T: Value, const D: usize>(
