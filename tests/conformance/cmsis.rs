@@ -97,7 +97,7 @@ fn cmsis_case<T: Value>(case: &Json) -> Result<(), String> {
 ///
 /// The stored ones of f32 are within 4e-7 of the greatest tap. Those of f16 are averages of numbers that
 /// were only then rounded to the f16 that is stored as input: where taps cancel, they lie many steps from the
-/// average of the input, but not further than half a step of the mean size of the taps.
+/// average of the input, but no further than rounding moves the taps on average, 2^-11 of their mean size.
 fn averages<T: Value>(plan: &Plan, x: &Image<T>, y: &Image<T>, clamp: [T; 2]) -> [Near; 2] {
     let [low, high] = clamp.map(T::to_f64);
     let [mut stored, mut formula] = [(); 2].map(|()| Near { want: Vec::new(), bound: Vec::new() });
@@ -108,7 +108,7 @@ fn averages<T: Value>(plan: &Plan, x: &Image<T>, y: &Image<T>, clamp: [T; 2]) ->
         stored.want.push(y.to_f64());
         stored.bound.push(match T::NAME {
             "f32" => 4e-7 * taps.clone().map(f64::abs).fold(0.0, f64::max),
-            _ => (ulp::<T>(mean_abs) + ulp::<T>(y.to_f64())) / 2.0 + mean_bound::<T>(n, mean_abs),
+            _ => f64::powi(2.0, -T::DIGITS) * mean_abs + ulp::<T>(y.to_f64()) / 2.0 + mean_bound::<T>(n, mean_abs),
         });
         formula.want.push((taps.sum::<f64>() / n as f64).clamp(low, high));
         formula.bound.push(mean_bound::<T>(n, mean_abs));
