@@ -95,7 +95,8 @@ impl Fixed {
     fn apply(&self, sum: i64) -> i32 {
         // Sums of windows are of 32 bits there.
         let x = sum.saturating_add(self.offset).clamp(i64::from(i32::MIN), i64::from(i32::MAX));
-        let x = x.checked_shl(self.shift.max(0) as u32).unwrap_or(0).clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        // Any further shift saturates as this one does; zero stays.
+        let x = (x << self.shift.clamp(0, 32)).clamp(i64::from(i32::MIN), i64::from(i32::MAX));
         let high = (x * self.multiplier + (1 << 30)) >> 31;
         let right = (-self.shift).max(0) as u32;
         let magnitude = high.unsigned_abs() as i64;

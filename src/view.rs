@@ -346,8 +346,12 @@ impl<T, const D: usize> ViewMut<'_, T, D> {
     where
         T: Copy,
     {
-        let Layout { shape: Shape { batch, channels, spatial: [depth, rows, cols] }, strides } = self.layout.lift();
+        // Without a cell, the other extents have no bound.
+        if self.layout.is_empty() {
+            return;
+        }
         let layout = self.layout.lift();
+        let Layout { shape: Shape { batch, channels, spatial: [depth, rows, cols] }, strides } = layout;
         for n in 0..batch {
             for c in 0..channels {
                 for z in 0..depth {

@@ -73,11 +73,11 @@ struct Line {
     plane: Plane,
 }
 
-/// Numbers side by side: `base`, and `cells` more for each next channel, and the offsets.
+/// Numbers side by side: `base`, and `next` more for each next output, and the offsets.
 struct Dense<'d, I> {
     data: &'d mut [I],
     base: usize,
-    cells: usize,
+    next: usize,
 }
 
 impl<I: Index> Indices<'_, I> {
@@ -102,15 +102,11 @@ impl<I: Index> Indices<'_, I> {
     /// line on.
     #[inline(always)]
     fn write<A: Block<u32>>(&mut self, line: &Line, start: usize, n: usize, offsets: &A) {
-        let Line { to, apart, channel, channels, first, cols, plane } = *line;
-        let Numbering { plane: cells, row_major, .. } = self.numbering;
+        let Line { to, apart, .. } = *line;
         let offsets = offsets.as_ref();
         let to = to + start * apart;
-        if row_major {
-            // Numbers grow with the offsets.
-            let [d, y, x] = core::array::from_fn(|i| first[i] * plane.strides[i]);
-            let next = channels * cells + cols;
-            let base = channel * cells + d + y + x + start * next;
+        if self.numbering.row_major {
+            let (base, next) = self.base(line, start);
             let number = |i: usize, offset: u32| I::number(base.wrapping_add(i * next).wrapping_add(offset as usize));
             // Side by side, four at a time: arrays, for the compiler to make vectors of.
             let mut done = 0;
@@ -138,18 +134,26 @@ impl<I: Index> Indices<'_, I> {
         }
     }
 
-    /// Where `n` numbers go, from the `start`-th of a line of channels on, if they lie side by side and grow with the
+    /// Where `n` numbers go, from the `start`-th of a line on, if they lie side by side and grow with the
     /// offsets.
     #[inline(always)]
     fn dense(&mut self, line: &Line, start: usize, n: usize) -> Option<Dense<'_, I>> {
-        let Numbering { plane: cells, row_major, .. } = self.numbering;
-        if line.apart != 1 || !row_major {
+        if line.apart != 1 || !self.numbering.row_major {
             return None;
         }
-        let [d, y, x] = core::array::from_fn(|i| line.first[i] * line.plane.strides[i]);
-        let base = (line.channel + start) * cells + d + y + x;
+        let (base, next) = self.base(line, start);
         let to = line.to + start;
-        Some(Dense { data: self.data.get_mut(to..to + n)?, base, cells })
+        Some(Dense { data: self.data.get_mut(to..to + n)?, base, next })
+    }
+
+    /// In row-major order, the number of the first tap of the `start`-th output of a line, and how much more the
+    /// next output's is. Offsets add to it.
+    #[inline(always)]
+    fn base(&self, line: &Line, start: usize) -> (usize, usize) {
+        let cells = self.numbering.plane;
+        let [d, y, x] = core::array::from_fn(|i| line.first[i] * line.plane.strides[i]);
+        let next = line.channels * cells + line.cols;
+        (line.channel * cells + d + y + x + start * next, next)
     }
 
     /// The same where each cell must be taken apart.
@@ -286,8 +290,8 @@ impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
             for (array, picked) in writer.at(p.to + c).iter_mut().zip(picked) {
                 bounds.apply(lanes, picked.0).store(lanes, array);
             }
-            let (next, mut base) = (line.channels * to.cells, to.base);
-            for (to, picked) in to.data.chunks_exact_mut(L::N).zip(picked) {
+            let Dense { data, mut base, next } = to;
+            for (to, picked) in data.chunks_exact_mut(L::N).zip(picked) {
                 let mut offsets = zeroed::<<lanes::Index<T, L> as Register<L>>::Array>();
                 picked.1.store(lanes, &mut offsets);
                 for (i, (to, offset)) in to.iter_mut().zip(offsets.as_ref()).enumerate() {
@@ -311,7 +315,7 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> RowPass<T, Max<T
         let cols = w.axes[2];
         let interior = if cols.bins { 0..0 } else { cols.interior() };
         let mut x = interior.start;
-        let strided = w.from.strides.spatial[2] == 1;
+        let adjacent = w.from.strides.spatial[2] == 1;
         while interior.len() >= L::N && x < interior.end {
             // The last vector overlaps its neighbour rather than leave a tail.
             let first = x.min(interior.end - L::N);
@@ -320,7 +324,7 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> RowPass<T, Max<T
                 L,
                 [row.taps()[0], row.taps()[1], cols.kernel, cols.stride, cols.dilation],
                 [[1, 2, 2, 2, 1], [1, 3, 3, 2, 1], [1, 3, 3, 1, 1]],
-                shape => self.vector(w, row, first, shape, strided)
+                shape => self.vector(w, row, first, shape, adjacent)
             );
         }
         let vectors = if interior.len() >= L::N { interior } else { 0..0 };

@@ -11,7 +11,8 @@ pub(crate) fn run<T: Float>(mut w: Windows<'_, '_, T, Norm<T::Sum>>, p: f64, bou
     // Sums of powers outside of these may be wrong: f32 ends at 2^-149 and 2^128, f64 at 2^-1074 and
     // 2^1024. Below, terms that have lost bits are lost next to a sum of this size.
     let [least, most] = if size_of::<T::Sum>() == 4 { [-100.0, 120.0] } else { [-900.0, 1000.0] };
-    let sound = [libm::exp2(least / p), libm::exp2(most / p)];
+    // A maximum has no sum: it is sound whatever its size.
+    let sound = if p == f64::INFINITY { [0.0, f64::INFINITY] } else { [libm::exp2(least / p), libm::exp2(most / p)] };
     w.each_row(&mut Repair { p, sound, bounds });
 }
 
@@ -45,8 +46,8 @@ impl<T: Float> Repair<T> {
             values.map(|x| w.reduce.base(T::Sum::from_f64(x.widen())).to_f64())
         };
         let greatest = bases().fold(0.0, |m: f64, x| if x > m || x.is_nan() { x } else { m });
-        // Zero, infinity and NaN are their own norms; so is the maximum.
-        let norm = if greatest == 0.0 || !greatest.is_finite() || self.p == f64::INFINITY {
+        // Zero, infinity and NaN are their own norms.
+        let norm = if greatest == 0.0 || !greatest.is_finite() {
             greatest
         } else {
             let sum: f64 = bases().map(|x| libm::pow(x / greatest, self.p)).sum();

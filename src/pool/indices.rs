@@ -32,7 +32,10 @@ impl IndexLayout {
     pub(super) fn numbering<I: Index>(self, shape: Shape<3>) -> Result<Numbering, PoolError> {
         let Shape { batch, channels, spatial: [depth, rows, cols] } = shape;
         let all = [batch, channels, depth, rows, cols];
-        let product = |axes: &[usize]| axes.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).unwrap_or(usize::MAX);
+        let product = |axes: &[usize]| match axes.contains(&0) {
+            true => 0,
+            false => axes.iter().fold(1usize, |a, &b| a.saturating_mul(b)),
+        };
         let plane = product(&all[2..]);
         let cells = if self == Self::Plane { plane } else { product(&all) };
         // Kernels count the cells of a plane in u32; the greatest number is less than the cells.
@@ -44,8 +47,9 @@ impl IndexLayout {
             row_major: self != Self::TensorColumnMajor,
             plane: if self == Self::Plane { 0 } else { plane },
             spatial: match self {
-                Self::Plane | Self::Tensor => [rows * cols, cols, 1],
-                Self::TensorColumnMajor => [1, depth, depth * rows],
+                // These wrap only where there is no cell, and then nothing uses them.
+                Self::Plane | Self::Tensor => [rows.wrapping_mul(cols), cols, 1],
+                Self::TensorColumnMajor => [1, depth, depth.wrapping_mul(rows)],
             },
         })
     }

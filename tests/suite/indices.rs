@@ -172,3 +172,20 @@ fn bad_views() {
     says(error, "the index type is too small to number 4294967296 cells");
     assert_eq!((y, indices), ([SENTINEL; 4], [7; 4]));
 }
+
+/// Without a cell, the other extents have no bound, and nothing multiplies or walks them.
+#[test]
+fn extreme_extents_of_empty_outputs() {
+    let max = usize::MAX;
+    for spatial in [[0, max, max], [max, 0, max], [max, max, 0]] {
+        let nothing = Shape { batch: 1, channels: 0, spatial: [1, 1, 1] };
+        let still = Strides { batch: 0, channel: 0, spatial: [0; 3] };
+        let shape = Shape { batch: 1, channels: 0, spatial };
+        for layout in [IndexLayout::Plane, IndexLayout::Tensor, IndexLayout::TensorColumnMajor] {
+            let input = View::with_strides(&[0.0f32; 0], nothing, still).unwrap();
+            let indices = View::with_strides(&[0i64; 0], nothing, still).unwrap();
+            let output = &mut ViewMut::with_strides(&mut [], shape, still).unwrap();
+            assert_eq!(max_unpool(input, indices, layout, output), Ok(()), "{spatial:?} {layout:?}");
+        }
+    }
+}

@@ -173,3 +173,25 @@ fn bad_quantisations() {
     }
     assert_eq!(y, [113; 2]);
 }
+
+/// Ratios of scales far beyond 32 bits saturate, with the sign of the sum; zero stays the zero point.
+#[test]
+fn fixed_point_saturates() {
+    let to = Quantization::new(1e-38, 3);
+    for scale in [1e-25f32, 1e-10, 1.0, 1e30] {
+        let from = Quantization::new(scale, 0);
+        let finish = Finish::FixedPoint { from, to };
+        for (x, want) in [(1i8, i8::MAX), (7, i8::MAX), (0, 3), (-1, i8::MIN), (-128, i8::MIN)] {
+            let mut textbook = [0];
+            reference::global_avg_pool(reference::Order::Lanes, 1, &[x; 4], &mut textbook, finish);
+            assert_eq!(textbook, [want], "{scale:e} {x}");
+            for isa in isas() {
+                let mut y = [0];
+                let output = &mut ViewMut::nchw(&mut y, [1, 1, 1]).unwrap();
+                let pool = GlobalAvgPool::new().requantize_fixed_point(from, to);
+                pool.run_on(isa, View::nchw(&[x; 4], [1, 1, 4]).unwrap(), output).unwrap();
+                assert_eq!(y, [want], "{isa} {scale:e} {x}");
+            }
+        }
+    }
+}
