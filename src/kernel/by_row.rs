@@ -1,11 +1,11 @@
 //! What the kernels that take an image row by row have in common: the walk over the rows of the
 //! output, and single outputs, for borders and for windows that fit nowhere else.
 
-use super::{Apart, Windows, loop_window, store_apart};
+use super::{Apart, Windows, store_apart, window};
 use crate::element::Element;
 use crate::lanes::Lanes;
 use crate::reduce::Reduce;
-use crate::view::scatter;
+use crate::view::{Footprint, scatter};
 use crate::window::Taps;
 
 /// One row of outputs, whose windows share their taps along depth and rows.
@@ -19,8 +19,8 @@ pub(super) struct Row {
     pub(super) cell: [usize; 4],
     /// Taps along depth and rows; each axis has one that is real.
     pub(super) axes: [Taps; 2],
-    /// Elements from a tap to the next along depth and rows.
-    pub(super) steps: [usize; 2],
+    /// Taps of a column.
+    pub(super) footprint: Footprint,
     /// Elements from a cell to where the next row of outputs reads on.
     ahead: usize,
 }
@@ -29,7 +29,8 @@ impl Row {
     /// Real taps along depth and rows.
     #[inline(always)]
     pub(super) fn taps(&self) -> [usize; 2] {
-        self.axes.map(|taps| taps.real)
+        let [d, r, _] = self.footprint.taps();
+        [d, r]
     }
 
     /// Reads ahead what the next row of outputs will find below the cells at `at`. Rows are
@@ -38,7 +39,7 @@ impl Row {
     pub(super) fn prefetch<T: Element, L: Lanes<T>>(&self, lanes: L, data: &[T], at: usize) {
         // Past the last row this may wrap, and name any cell or none.
         let at = at.wrapping_add(self.ahead);
-        for at in [at, at.wrapping_add(self.steps[1])] {
+        for at in [at, at.wrapping_add(self.footprint.steps()[1])] {
             if let Some(cell) = data.get(at) {
                 lanes.prefetch(cell);
             }
@@ -58,7 +59,7 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
         let [depth, rows, cols] = self.axes;
         let [depth_stride, row_stride, _] = self.from.strides.spatial;
         // These wrap only where an axis has one real tap, and then nothing uses them.
-        let steps = [depth_stride.wrapping_mul(depth.dilation), row_stride.wrapping_mul(rows.dilation)];
+        let steps = [depth_stride.wrapping_mul(depth.dilation), row_stride.wrapping_mul(rows.dilation), 0];
         for n in 0..self.from.shape.batch {
             for c in 0..self.from.shape.channels {
                 let (from, to) = (self.from.at(n, c, [0; 3]), self.to.at(n, c, [0; 3]));
@@ -71,8 +72,9 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
                         let r = rows.taps(y);
                         let from = from.wrapping_add(r.start.wrapping_mul(row_stride));
                         let to = to + y * self.to.strides.spatial[1];
-                        let cell = [n, c, z, y];
-                        let row = Row { from, to, cell, axes: [d, r], steps, ahead: r.real.wrapping_mul(row_stride) };
+                        let (cell, ahead) = ([n, c, z, y], r.real.wrapping_mul(row_stride));
+                        let footprint = Footprint::new([d.real, r.real, 1], steps);
+                        let row = Row { from, to, cell, axes: [d, r], footprint, ahead };
                         if d.real == 0 || r.real == 0 {
                             (0..cols.output).for_each(|x| self.put(row, x, self.fill));
                         } else {
@@ -93,15 +95,14 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
     /// Where the real taps of output `x` lie, in row-major order.
     pub(super) fn taps(&self, row: Row, x: usize) -> impl Iterator<Item = usize> + Clone + use<T, R> {
         let [.., cols] = self.axes;
-        let (taps, [depth, rows]) = (cols.taps(x), row.taps());
+        let taps = cols.taps(x);
         let step = self.from.strides.spatial[2];
         let from = row.from.wrapping_add(taps.start.wrapping_mul(step));
-        // These wrap only where an axis has one real tap, and then nothing uses them.
-        let (step, steps) = (step.wrapping_mul(cols.dilation), row.steps);
-        let lines = (0..depth).flat_map(move |d| {
-            (0..rows).map(move |r| from.wrapping_add(d.wrapping_mul(steps[0])).wrapping_add(r.wrapping_mul(steps[1])))
-        });
-        lines.flat_map(move |line| (0..taps.real).map(move |t| line.wrapping_add(t.wrapping_mul(step))))
+        // Wraps only where there is one real tap, and then nothing uses it.
+        let footprint = row.footprint.columns(taps.real, step.wrapping_mul(cols.dilation));
+        let [depth, rows] = row.taps();
+        let lines = (0..depth).flat_map(move |d| (0..rows).map(move |r| [d, r]));
+        lines.flat_map(move |[d, r]| (0..taps.real).map(move |t| from.wrapping_add(footprint.offset([d, r, t]))))
     }
 
     /// Pools one output, without vectors: the same code for every instruction set.
@@ -114,10 +115,10 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
             return self.put(row, x, self.fill);
         }
         let stride = self.from.strides.spatial[2];
-        let source = Apart { lanes: one, reduce: self.reduce, data: self.input, step: 1, n: 1 };
-        let ([d, r], [ds, rs]) = (row.taps(), row.steps);
-        let steps = [ds, rs, stride.wrapping_mul(cols.dilation)];
-        let acc = loop_window(&source, row.from + c.start * stride, [d, r, c.real], steps);
+        let footprint = row.footprint.columns(c.real, stride.wrapping_mul(cols.dilation));
+        let from = row.from + c.start * stride;
+        let source = Apart { lanes: one, reduce: self.reduce, data: self.input, from, footprint, step: 1, n: 1 };
+        let acc = window(&source, footprint.taps());
         let v = self.reduce.finish(one, acc, self.divisor([row.axes[0], row.axes[1], c]));
         store_apart(one, v, self.output, row.to + x * self.to.strides.spatial[2], 1, 1);
     }

@@ -2,11 +2,11 @@
 //! clipped once per pixel, and a tile of vectors stays in registers from the first tap to the
 //! one store.
 
-use super::{Adjacent, Apart, Windows, loop_window, store_apart, window};
+use super::{Adjacent, Apart, Windows, store_apart, unrolled, window};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::Reduce;
-use crate::view::{Reader, Writer, scatter};
+use crate::view::{Footprint, Reader, Writer, scatter};
 use crate::window::Taps;
 
 /// Vectors of channels per tile, of one register each; wider ones as few as that makes. Sixteen
@@ -24,22 +24,14 @@ pub(super) struct Pixel {
     pub(super) cell: [usize; 4],
     /// Taps along each axis, which has one that is real.
     pub(super) axes: [Taps; 3],
-    /// Elements from a tap to the next.
-    pub(super) steps: [usize; 3],
+    pub(super) footprint: Footprint,
 }
 
 impl Pixel {
     /// Real taps along each axis.
     #[inline(always)]
     pub(super) fn taps(&self) -> [usize; 3] {
-        self.axes.map(|taps| taps.real)
-    }
-
-    /// Elements from the first tap to the last.
-    #[inline(always)]
-    fn last_tap(&self) -> usize {
-        let [d, y, x] = core::array::from_fn(|i| (self.axes[i].real - 1) * self.steps[i]);
-        d + y + x
+        self.footprint.taps()
     }
 }
 
@@ -74,11 +66,15 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
                     let row_from = self.from.at(n, 0, [d.start, r.start, 0]);
                     // The pixels inside share their divisor, and the way to it is not short.
                     let by_inside = self.divisor([d, r, whole]);
+                    // Where no pixel is inside, the kernel may reach further than any number.
+                    let columns_inside = if inside.is_empty() { 1 } else { whole.real };
+                    let footprint_inside = Footprint::new([d.real, r.real, columns_inside], steps);
                     for x in 0..cols.output {
                         let to = row_to + x * to_col;
-                        let (c, border);
+                        let (c, footprint, border);
                         let by = if inside.start <= x && x < inside.end {
                             c = Taps { start: x * cols.stride - cols.pad_start, ..whole };
+                            footprint = footprint_inside;
                             &by_inside
                         } else {
                             c = cols.taps(x);
@@ -86,11 +82,12 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
                                 self.fill_pixel(to);
                                 continue;
                             }
+                            footprint = Footprint::new([d.real, r.real, c.real], steps);
                             border = self.divisor([d, r, c]);
                             &border
                         };
                         let from = row_from + c.start * col;
-                        pass.pixel(self, Pixel { from, to, cell: [n, z, y, x], axes: [d, r, c], steps }, by);
+                        pass.pixel(self, Pixel { from, to, cell: [n, z, y, x], axes: [d, r, c], footprint }, by);
                     }
                 }
             }
@@ -136,23 +133,25 @@ fn pixel<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, w: &mut Windows<'_, '_
         2 => c = tiles::<T, L, R, { TILE / 2 }>(lanes, w, p, c, by),
         _ => {}
     }
-    let vectors = Reader::new(w.input).map(|reader| Adjacent::<T, L, R, 1> { lanes, reduce: w.reduce, reader });
-    match vectors {
-        Some(vectors) if channels >= L::N => {
+    let reduce = w.reduce;
+    match Reader::new(w.input) {
+        Some(reader) if channels >= L::N => {
             while c < channels {
                 // The last vector overlaps its neighbour rather than leave a tail.
-                block(lanes, w, &vectors, p, c.min(channels - L::N), by);
+                block::<T, L, R, 1>(lanes, w, reader, p, p.taps(), c.min(channels - L::N), by);
                 c += L::N;
             }
         }
         // Fewer channels than lanes. A vector may reach past them, if only the slice goes on.
-        Some(vectors) if p.from + p.last_tap() + L::N <= w.input.len() => {
-            let [acc] = loop_window(&vectors, p.from, p.taps(), p.steps);
+        Some(reader) if p.from + p.footprint.reach() + L::N <= w.input.len() => {
+            let Some(cells) = reader.window(p.from, p.footprint) else { return };
+            let [acc] = window(&Adjacent::<T, L, R, 1> { lanes, reduce, cells }, p.taps());
             few(lanes, w, p, acc, by);
         }
         _ => {
-            let source = Apart { lanes, reduce: w.reduce, data: w.input, step: 1, n: channels };
-            let acc = loop_window(&source, p.from, p.taps(), p.steps);
+            let (from, footprint) = (p.from, p.footprint);
+            let source = Apart { lanes, reduce, data: w.input, from, footprint, step: 1, n: channels };
+            let acc = window(&source, p.taps());
             few(lanes, w, p, acc, by);
         }
     }
@@ -168,11 +167,13 @@ fn tiles<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     by: &T::Divisor,
 ) -> usize {
     if let Some(reader) = Reader::new(w.input) {
-        let source = Adjacent::<T, L, R, V> { lanes, reduce: w.reduce, reader };
-        while c + V * L::N <= w.from.shape.channels {
-            block(lanes, w, &source, p, c, by);
-            c += V * L::N;
-        }
+        // The loop is inside of the choice, or each pixel would prepare every choice.
+        unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => {
+            while c + V * L::N <= w.from.shape.channels {
+                block::<T, L, R, V>(lanes, w, reader, p, taps, c, by);
+                c += V * L::N;
+            }
+        });
     }
     c
 }
@@ -195,15 +196,17 @@ fn few<T: Element, L: Lanes<T>, R: Reduce<T>>(
 fn block<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
     lanes: L,
     w: &mut Windows<'_, '_, T, R>,
-    source: &Adjacent<'_, T, L, R, V>,
+    reader: Reader<'_, T, [Array<T, L>; V]>,
     p: Pixel,
+    taps: [usize; 3],
     c: usize,
     by: &T::Divisor,
 ) {
-    let acc = window(source, p.from + c, p.taps(), p.steps);
-    let step = w.to.strides.channel;
-    let to = p.to + c * step;
-    let (reduce, output) = (w.reduce, &mut *w.output);
+    let (reduce, step) = (w.reduce, w.to.strides.channel);
+    let Some(cells) = reader.window(p.from + c, p.footprint) else { return };
+    let source = Adjacent::<T, L, R, V> { lanes, reduce, cells };
+    let acc = window(&source, taps);
+    let (to, output) = (p.to + c * step, &mut *w.output);
     if step != 1 {
         for (v, acc) in acc.into_iter().enumerate() {
             let v_to = to + v * L::N * step;

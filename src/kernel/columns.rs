@@ -125,12 +125,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
         let Run { from, to, n } = run;
         let mut done = 0;
         if let (Some(reader), Some(mut writer)) = (Reader::new(w.input), Writer::new(self.cells())) {
-            let source = Adjacent::<T, L, R, STEP> { lanes, reduce, reader };
             while done + STEP * L::N <= n {
                 row.prefetch(lanes, w.input, from + done);
                 row.prefetch(lanes, w.input, from + done + STEP / 2 * L::N);
                 let arrays: &mut [Cells<T, L, R>; STEP] = writer.at(to + done);
-                let acc = column(&source, from + done, taps, row.steps);
+                let Some(cells) = reader.window(from + done, row.footprint) else { break };
+                let acc = column(&Adjacent::<T, L, R, STEP> { lanes, reduce, cells }, taps, 0);
                 for (array, acc) in arrays.iter_mut().zip(acc) {
                     acc.store(lanes, array);
                 }
@@ -138,15 +138,14 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
             }
         }
         // A vector may reach past a short row, if only the slice goes on: nothing uses those lanes.
-        let last_tap = (taps[0] - 1) * row.steps[0] + (taps[1] - 1) * row.steps[1];
-        if from + last_tap + L::N > w.input.len() {
+        if from + row.footprint.reach() + L::N > w.input.len() {
             return done;
         }
         if let (Some(reader), Some(mut writer)) = (Reader::new(w.input), Writer::new(self.cells())) {
-            let source = Adjacent::<T, L, R, 1> { lanes, reduce, reader };
             while done < n {
                 let at = if n < L::N { 0 } else { done.min(n - L::N) };
-                let [acc] = column(&source, from + at, taps, row.steps);
+                let Some(cells) = reader.window(from + at, row.footprint) else { break };
+                let [acc] = column(&Adjacent::<T, L, R, 1> { lanes, reduce, cells }, taps, 0);
                 acc.store(lanes, writer.at(to + at));
                 done += L::N;
             }
@@ -161,8 +160,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Columns<T, L, R> {
         let step = w.from.strides.spatial[2];
         if let Some(mut writer) = Writer::new(self.cells()) {
             while done < run.n {
-                let source = Apart { lanes, reduce, data: w.input, step, n: L::N.min(run.n - done) };
-                let acc = column(&source, run.from + done * step, row.taps(), row.steps);
+                let (from, n) = (run.from + done * step, L::N.min(run.n - done));
+                let source = Apart { lanes, reduce, data: w.input, from, footprint: row.footprint, step, n };
+                let acc = column(&source, row.taps(), 0);
                 acc.store(lanes, writer.at(run.to + done));
                 done += L::N;
             }

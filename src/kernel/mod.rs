@@ -26,10 +26,10 @@ pub(crate) mod wide;
 
 use crate::dispatch::Kernel;
 use crate::element::Element;
-use crate::lanes::{Lanes, Register};
+use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Bounds, Mean, MeanOfFew, Reduce};
 use crate::round::Finish;
-use crate::view::Layout;
+use crate::view::{Footprint, Layout, WindowReader};
 use crate::window::{Axis, Divisor, Taps};
 
 /// A windowed operation whose geometry has been proved: the axes belong to both layouts, and
@@ -131,23 +131,23 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
     }
 }
 
-/// Where partial results come from, at a position, and how they merge.
+/// The taps of a window, and how they merge.
 trait Source {
     type Acc: Copy;
-    fn lift(&self, at: usize) -> Self::Acc;
+    fn lift(&self, tap: [usize; 3]) -> Self::Acc;
     fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc;
 }
 
-/// Merges taps along depth and rows: one column of a window. There is at least one tap.
+/// Merges taps along depth and rows: column `x` of a window. There is at least one tap.
 #[inline(always)]
-fn column<S: Source>(source: &S, at: usize, [d, y]: [usize; 2], [depth_step, row_step]: [usize; 2]) -> S::Acc {
-    let mut acc = source.lift(at);
+fn column<S: Source>(source: &S, [d, y]: [usize; 2], x: usize) -> S::Acc {
+    let mut acc = source.lift([0, 0, x]);
     for y in 1..y {
-        acc = source.merge(acc, source.lift(at + y * row_step));
+        acc = source.merge(acc, source.lift([0, y, x]));
     }
     for d in 1..d {
         for y in 0..y {
-            acc = source.merge(acc, source.lift(at + d * depth_step + y * row_step));
+            acc = source.merge(acc, source.lift([d, y, x]));
         }
     }
     acc
@@ -168,37 +168,27 @@ use unrolled;
 
 /// Merges all taps of a window in the one order: columns from left to right.
 #[inline(always)]
-fn window<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
-    source: &Adjacent<'_, T, L, R, V>,
-    at: usize,
-    taps: [usize; 3],
-    steps: [usize; 3],
-) -> [R::Acc<L>; V] {
-    unrolled!(L, taps, [[1, 2, 2], [1, 3, 3]], taps => loop_window(source, at, taps, steps))
-}
-
-#[inline(always)]
-fn loop_window<S: Source>(source: &S, at: usize, [d, y, x]: [usize; 3], [ds, ys, xs]: [usize; 3]) -> S::Acc {
-    let mut acc = column(source, at, [d, y], [ds, ys]);
-    for tap in 1..x {
-        acc = source.merge(acc, column(source, at + tap * xs, [d, y], [ds, ys]));
+fn window<S: Source>(source: &S, [d, y, x]: [usize; 3]) -> S::Acc {
+    let mut acc = column(source, [d, y], 0);
+    for x in 1..x {
+        acc = source.merge(acc, column(source, [d, y], x));
     }
     acc
 }
 
-/// `V` vectors of adjacent elements.
+/// `V` vectors of adjacent elements at each tap.
 struct Adjacent<'a, T: Element, L: Lanes<T>, R, const V: usize> {
     lanes: L,
     reduce: R,
-    reader: crate::view::Reader<'a, T, [crate::lanes::Array<T, L>; V]>,
+    cells: WindowReader<'a, T, [Array<T, L>; V]>,
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize> Source for Adjacent<'_, T, L, R, V> {
     type Acc = [R::Acc<L>; V];
 
     #[inline(always)]
-    fn lift(&self, at: usize) -> Self::Acc {
-        let arrays = self.reader.at(at);
+    fn lift(&self, tap: [usize; 3]) -> Self::Acc {
+        let arrays = self.cells.at(tap);
         core::array::from_fn(
             #[inline(always)]
             |v| self.reduce.lift(self.lanes, L::V::load(self.lanes, &arrays[v])),
@@ -214,11 +204,14 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize> Source for Adjacent<
     }
 }
 
-/// One vector of `n` elements that lie `step` apart; lanes from `n` on hold nothing of use.
+/// One vector of `n` elements that lie `step` apart at each tap; lanes from `n` on hold nothing of use.
 struct Apart<'a, T, L, R> {
     lanes: L,
     reduce: R,
     data: &'a [T],
+    /// The first element of the first tap.
+    from: usize,
+    footprint: Footprint,
     step: usize,
     n: usize,
 }
@@ -227,8 +220,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Source for Apart<'_, T, L, R> {
     type Acc = R::Acc<L>;
 
     #[inline(always)]
-    fn lift(&self, at: usize) -> Self::Acc {
-        let array = crate::view::gather(self.data, at, self.step, self.n);
+    fn lift(&self, tap: [usize; 3]) -> Self::Acc {
+        let array = crate::view::gather(self.data, self.from + self.footprint.offset(tap), self.step, self.n);
         self.reduce.lift(self.lanes, L::V::load(self.lanes, &array))
     }
 
@@ -247,7 +240,7 @@ fn zeroed<A: bytemuck::Zeroable>() -> A {
 /// Writes the first `n` lanes of a vector to places that lie `step` apart.
 #[inline(always)]
 fn store_apart<T: Element, L: Lanes<T>>(lanes: L, v: L::V, output: &mut [T], at: usize, step: usize, n: usize) {
-    let mut array: crate::lanes::Array<T, L> = zeroed();
+    let mut array: Array<T, L> = zeroed();
     v.store(lanes, &mut array);
     crate::view::scatter(output, at, step, n, &array);
 }

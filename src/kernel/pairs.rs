@@ -67,11 +67,11 @@ impl<L> Pairs<L> {
         let (from, to) = (row.from + 2 * start - cols.pad_start, row.to + start);
         let (n, mut x) = (end - start, 0);
         if let (Some(reader), Some(mut writer)) = (Reader::new(w.input), Writer::<T, [Array<T, L>; 2]>::new(w.output)) {
-            let source = Adjacent::<T, L, R, 4> { lanes, reduce, reader };
             while x + 2 * L::N <= n {
                 row.prefetch(lanes, w.input, from + 2 * x);
                 row.prefetch(lanes, w.input, from + 2 * x + 2 * L::N);
-                let [a, b, c, d] = column(&source, from + 2 * x, taps, row.steps);
+                let Some(cells) = reader.window(from + 2 * x, row.footprint) else { return };
+                let [a, b, c, d] = column(&Adjacent::<T, L, R, 4> { lanes, reduce, cells }, taps, 0);
                 let [low, high] = writer.at(to + x);
                 pair(lanes, reduce, a, b, by).store(lanes, low);
                 pair(lanes, reduce, c, d, by).store(lanes, high);
@@ -79,11 +79,11 @@ impl<L> Pairs<L> {
             }
         }
         if let (Some(reader), Some(mut writer)) = (Reader::new(w.input), Writer::<T, Array<T, L>>::new(w.output)) {
-            let source = Adjacent::<T, L, R, 2> { lanes, reduce, reader };
             while x < n {
                 // The last vector overlaps its neighbour rather than leave a tail.
                 let at = x.min(n - L::N);
-                let [a, b] = column(&source, from + 2 * at, taps, row.steps);
+                let Some(cells) = reader.window(from + 2 * at, row.footprint) else { return };
+                let [a, b] = column(&Adjacent::<T, L, R, 2> { lanes, reduce, cells }, taps, 0);
                 pair(lanes, reduce, a, b, by).store(lanes, writer.at(to + at));
                 x += L::N;
             }

@@ -8,9 +8,10 @@ use super::{Windows, store_apart, unrolled, zeroed};
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::index::Index;
-use crate::lanes::{self, Array, Block, Lanes, Register, picks};
+use crate::lanes::{self, Array, Lanes, Register, picks};
 use crate::reduce::Max;
 use crate::view::{Layout, Reader, Writer, gather};
+use core::ops::Range;
 
 /// How cells are numbered: `plane * channel + d * spatial[0] + y * spatial[1] + x * spatial[2]`, with the
 /// channels of all images one after the other.
@@ -64,6 +65,9 @@ struct Line {
     /// Where the index of the first output goes, and elements from one to the next.
     to: usize,
     apart: usize,
+    /// Numbered row by row, the cell of the first output's first tap, and how much more the next output's is.
+    base: usize,
+    next: usize,
     /// Channel of the first output, counted over all images, and channels from one to the next.
     channel: usize,
     channels: usize,
@@ -73,13 +77,6 @@ struct Line {
     plane: Plane,
 }
 
-/// Numbers side by side: `base`, and `next` more for each next output, and the offsets.
-struct Dense<'d, I> {
-    data: &'d mut [I],
-    base: usize,
-    next: usize,
-}
-
 impl<I: Index> Indices<'_, I> {
     /// The line from output `cell` on, whose windows start at `first`: along the channels, or along the columns
     /// with windows `cols` apart.
@@ -87,79 +84,40 @@ impl<I: Index> Indices<'_, I> {
     fn line(&self, cell: [usize; 5], first: [usize; 3], cols: Option<usize>, plane: Plane) -> Line {
         let [image, channel, position @ ..] = cell;
         let Layout { shape, strides } = self.layout;
-        Line {
-            to: self.layout.at(image, channel, position),
-            apart: if cols.is_none() { strides.channel } else { strides.spatial[2] },
-            channel: image * shape.channels + channel,
-            channels: usize::from(cols.is_none()),
-            first,
-            cols: cols.unwrap_or(0),
-            plane,
-        }
-    }
-
-    /// Writes the numbers of cells that lie `offsets` from the first taps of `n` outputs, from the `start`-th of a
-    /// line on.
-    #[inline(always)]
-    fn write<A: Block<u32>>(&mut self, line: &Line, start: usize, n: usize, offsets: &A) {
-        let Line { to, apart, .. } = *line;
-        let offsets = offsets.as_ref();
-        let to = to + start * apart;
-        if self.numbering.row_major {
-            let (base, next) = self.base(line, start);
-            let number = |i: usize, offset: u32| I::number(base.wrapping_add(i * next).wrapping_add(offset as usize));
-            // Side by side, four at a time: arrays, for the compiler to make vectors of.
-            let mut done = 0;
-            if apart == 1
-                && let Some(data) = self.data.get_mut(to..)
-            {
-                let (offsets, _) = offsets.as_chunks::<4>();
-                let (data, _) = data.as_chunks_mut::<4>();
-                for (to, offsets) in data.iter_mut().zip(offsets).take(n / 4) {
-                    *to = if next == 0 {
-                        offsets.map(|offset| number(0, offset))
-                    } else {
-                        core::array::from_fn(|i| number(done + i, offsets[i]))
-                    };
-                    done += 4;
-                }
-            }
-            for (i, offset) in offsets.iter().enumerate().take(n).skip(done) {
-                if let Some(to) = self.data.get_mut(to + i * apart) {
-                    *to = number(i, *offset);
-                }
-            }
-        } else {
-            self.write_decoded(line, start, &offsets[..n.min(offsets.len())]);
-        }
-    }
-
-    /// Where `n` numbers go, from the `start`-th of a line on, if they lie side by side and grow with the
-    /// offsets.
-    #[inline(always)]
-    fn dense(&mut self, line: &Line, start: usize, n: usize) -> Option<Dense<'_, I>> {
-        if line.apart != 1 || !self.numbering.row_major {
-            return None;
-        }
-        let (base, next) = self.base(line, start);
-        let to = line.to + start;
-        Some(Dense { data: self.data.get_mut(to..to + n)?, base, next })
-    }
-
-    /// In row-major order, the number of the first tap of the `start`-th output of a line, and how much more the
-    /// next output's is. Offsets add to it.
-    #[inline(always)]
-    fn base(&self, line: &Line, start: usize) -> (usize, usize) {
+        let apart = if cols.is_none() { strides.channel } else { strides.spatial[2] };
+        let (channel, to) = (image * shape.channels + channel, self.layout.at(image, channel, position));
+        let (channels, cols) = (usize::from(cols.is_none()), cols.unwrap_or(0));
         let cells = self.numbering.plane;
-        let [d, y, x] = core::array::from_fn(|i| line.first[i] * line.plane.strides[i]);
-        let next = line.channels * cells + line.cols;
-        (line.channel * cells + d + y + x + start * next, next)
+        let [d, y, x] = core::array::from_fn(|i| first[i] * plane.strides[i]);
+        let (base, next) = (channel * cells + d + y + x, channels * cells + cols);
+        Line { to, apart, base, next, channel, channels, first, cols, plane }
+    }
+
+    /// Writes the numbers of cells that lie `offsets` from the first taps of outputs, from the `start`-th of a line on.
+    #[inline(always)]
+    fn write(&mut self, line: &Line, start: usize, offsets: &[u32]) {
+        if !self.numbering.row_major {
+            return self.write_decoded(line, start, offsets);
+        }
+        let base = line.base + start * line.next;
+        let to = line.to + start * line.apart;
+        if line.apart == 1 {
+            if let Some(to) = self.data.get_mut(to..to + offsets.len()) {
+                I::write(to, base, line.next, offsets);
+            }
+            return;
+        }
+        for (i, offset) in offsets.iter().enumerate() {
+            if let Some(to) = self.data.get_mut(to + i * line.apart) {
+                *to = I::number(base + i * line.next + *offset as usize);
+            }
+        }
     }
 
     /// The same where each cell must be taken apart.
     #[inline(never)]
     fn write_decoded(&mut self, line: &Line, start: usize, offsets: &[u32]) {
-        let Line { to, apart, channel, channels, first, cols, plane } = *line;
+        let Line { to, apart, channel, channels, first, cols, plane, .. } = *line;
         let Numbering { plane: cells, spatial, .. } = self.numbering;
         for (i, offset) in (start..).zip(offsets) {
             let (offset, strides) = (*offset as usize, plane.strides);
@@ -191,14 +149,23 @@ impl Plane {
         // Wraps only where an axis has one real tap.
         Self { strides, steps: core::array::from_fn(|i| strides[i].wrapping_mul(w.axes[i].dilation)) }
     }
+
+    /// Cells from the first tap of a window to this one.
+    #[inline(always)]
+    fn offset(self, tap: [usize; 3]) -> u32 {
+        let [d, y, x] = core::array::from_fn(|i| tap[i].wrapping_mul(self.steps[i]));
+        (d + y + x) as u32
+    }
 }
 
-/// Picks among the taps of windows, of which `load` gives `V` vectors by position and column.
+/// Picks among the taps of windows, of which `load` gives `V` vectors by tap, and notes
+/// them in `seen`. With `NUMBERS`, the result is only right if `seen` has no NaN.
 #[inline(always)]
-fn pick_taps<T: Element, L: Lanes<T>, const IGNORE_NAN: bool, const V: usize>(
+fn pick_taps<T: Element, L: Lanes<T>, const IGNORE_NAN: bool, const NUMBERS: bool, const V: usize>(
     lanes: L,
     [d, r, c]: [usize; 3],
-    [ds, rs, cs]: [usize; 3],
+    plane: Plane,
+    seen: &mut L::Sum,
     load: impl Fn([usize; 3]) -> [L::V; V],
 ) -> [Picked<T, L>; V] {
     let first = lanes::Index::<T, L>::splat(lanes, 0);
@@ -209,10 +176,18 @@ fn pick_taps<T: Element, L: Lanes<T>, const IGNORE_NAN: bool, const V: usize>(
     for z in 0..d {
         for y in 0..r {
             for x in 0..c {
+                let vectors = load([z, y, x]);
+                if NUMBERS {
+                    *seen = lanes.see(*seen, vectors);
+                }
                 if z + y + x > 0 {
-                    let offset = lanes::Index::<T, L>::splat(lanes, (z * ds + y * rs + x * cs) as u32);
-                    for (picked, v) in picked.iter_mut().zip(load([z, y, x])) {
-                        *picked = lanes.pick::<IGNORE_NAN>(*picked, (v, offset));
+                    let offset = lanes::Index::<T, L>::splat(lanes, plane.offset([z, y, x]));
+                    for (picked, v) in picked.iter_mut().zip(vectors) {
+                        *picked = if NUMBERS {
+                            lanes.pick_number::<IGNORE_NAN>(*picked, (v, offset))
+                        } else {
+                            lanes.pick::<IGNORE_NAN>(*picked, (v, offset))
+                        };
                     }
                 }
             }
@@ -228,83 +203,127 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> PixelPass<T, Max
     #[inline(always)]
     fn pixel(&mut self, w: &mut Windows<'_, '_, T, Max<T>>, p: Pixel, _: &T::Divisor) {
         let lanes = self.lanes;
-        let plane = Plane::of(w);
         let channels = w.from.shape.channels;
         let [image, z, y, x] = p.cell;
-        let line = self.indices.line([image, 0, z, y, x], p.axes.map(|taps| taps.start), None, plane);
-        let mut c = 0;
-        if <L::V as Register<L>>::REGISTERS == 1 && size_of::<T>() <= 4 && L::N > 1 {
-            while c + TILE * L::N <= channels {
-                self.block::<T, TILE>(w, p, &line, c);
-                c += TILE * L::N;
-            }
-        }
+        let line = self.indices.line([image, 0, z, y, x], p.axes.map(|taps| taps.start), None, Plane::of(w));
         if channels >= L::N {
-            while c < channels {
-                // The last vector overlaps its neighbour rather than leave a tail.
-                self.block::<T, 1>(w, p, &line, c.min(channels - L::N));
-                c += L::N;
+            let seen =
+                unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => self.blocks::<T, true>(w, p, taps, &line));
+            if lanes.saw_nan(seen) {
+                self.blocks::<T, false>(w, p, p.taps(), &line);
             }
             return;
         }
-        let [ds, rs, cs] = p.steps;
-        let [picked] = pick_taps::<T, L, IGNORE_NAN, 1>(
+        let picked = pick_taps::<T, L, IGNORE_NAN, false, 1>(
             lanes,
             p.taps(),
-            plane.steps,
+            line.plane,
+            &mut L::Sum::splat(lanes, T::NO_SUM),
             #[inline(always)]
-            |[z, y, x]| [L::V::load(lanes, &gather(w.input, p.from + z * ds + y * rs + x * cs, 1, channels))],
+            |tap| [L::V::load(lanes, &gather(w.input, p.from + p.footprint.offset(tap), 1, channels))],
         );
-        let array = self.finish(w, picked, p.to, w.to.strides.channel, channels);
-        self.indices.write(&line, 0, channels, &array);
+        self.finish(w, picked, [p.to, w.to.strides.channel, channels], &line, 0);
     }
 }
 
 impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
-    /// `V` vectors of channels from channel `c` on.
+    /// All channels of a pixel, which are a vector or more; and what was seen of their taps.
     #[inline(always)]
-    fn block<T: Element, const V: usize>(&mut self, w: &mut Windows<'_, '_, T, Max<T>>, p: Pixel, line: &Line, c: usize)
+    fn blocks<T: Element, const NUMBERS: bool>(
+        &mut self,
+        w: &mut Windows<'_, '_, T, Max<T>>,
+        p: Pixel,
+        taps: [usize; 3],
+        line: &Line,
+    ) -> L::Sum
     where
         L: Lanes<T>,
     {
+        let mut seen = L::Sum::splat(self.lanes, T::NO_SUM);
+        let channels = w.from.shape.channels;
+        let mut c = 0;
+        if <L::V as Register<L>>::REGISTERS == 1 && size_of::<T>() <= 4 && L::N > 1 {
+            while c + TILE * L::N <= channels {
+                self.block::<T, NUMBERS, TILE>(w, p, taps, line, c, &mut seen);
+                c += TILE * L::N;
+            }
+        }
+        while c < channels {
+            // The last vector overlaps its neighbour rather than leave a tail.
+            self.block::<T, NUMBERS, 1>(w, p, taps, line, c.min(channels - L::N), &mut seen);
+            c += L::N;
+        }
+        seen
+    }
+
+    /// `V` vectors of channels from channel `c` on.
+    #[inline(always)]
+    fn block<T: Element, const NUMBERS: bool, const V: usize>(
+        &mut self,
+        w: &mut Windows<'_, '_, T, Max<T>>,
+        p: Pixel,
+        taps: [usize; 3],
+        line: &Line,
+        c: usize,
+        seen: &mut L::Sum,
+    ) where
+        L: Lanes<T>,
+    {
         let lanes = self.lanes;
-        let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(w.input) else { return };
-        let ([ds, rs, cs], from) = (p.steps, p.from + c);
-        let picked = unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => pick_taps::<T, L, IGNORE_NAN, V>(
-            lanes, taps, line.plane.steps,
+        let reader = Reader::<T, [Array<T, L>; V]>::new(w.input);
+        let Some(cells) = reader.and_then(|reader| reader.window(p.from + c, p.footprint)) else { return };
+        let picked = pick_taps::<T, L, IGNORE_NAN, NUMBERS, V>(
+            lanes,
+            taps,
+            line.plane,
+            seen,
             #[inline(always)]
-            |[z, y, x]| {
-                let arrays = reader.at(from + z * ds + y * rs + x * cs);
+            |tap| {
+                let arrays = cells.at(tap);
                 core::array::from_fn(
                     #[inline(always)]
                     |v| L::V::load(lanes, &arrays[v]),
                 )
             },
-        ));
+        );
         let step = w.to.strides.channel;
-        if step == 1
-            && let Some(to) = self.indices.dense(line, c, V * L::N)
-            && let Some(mut writer) = Writer::<T, [Array<T, L>; V]>::new(w.output)
-        {
-            let bounds = w.reduce.0;
-            for (array, picked) in writer.at(p.to + c).iter_mut().zip(picked) {
-                bounds.apply(lanes, picked.0).store(lanes, array);
-            }
-            let Dense { data, mut base, next } = to;
-            for (to, picked) in data.chunks_exact_mut(L::N).zip(picked) {
-                let mut offsets = zeroed::<<lanes::Index<T, L> as Register<L>>::Array>();
-                picked.1.store(lanes, &mut offsets);
-                for (i, (to, offset)) in to.iter_mut().zip(offsets.as_ref()).enumerate() {
-                    *to = I::number(base.wrapping_add(i * next).wrapping_add(*offset as usize));
-                }
-                base += L::N * next;
-            }
-            return;
+        self.finish(w, picked, [p.to + c * step, step, V * L::N], line, c);
+    }
+
+    /// Clamps and stores `n` values from `to` on, `step` apart, and the numbers of their cells from the `start`-th of
+    /// the line on. There are fewer values than fit `V` vectors only if that is one.
+    #[inline(always)]
+    fn finish<T: Element, const V: usize>(
+        &mut self,
+        w: &mut Windows<'_, '_, T, Max<T>>,
+        picked: [Picked<T, L>; V],
+        [to, step, n]: [usize; 3],
+        line: &Line,
+        start: usize,
+    ) where
+        L: Lanes<T>,
+    {
+        let (lanes, bounds) = (self.lanes, w.reduce.0);
+        let mut offsets = [zeroed::<<lanes::Index<T, L> as Register<L>>::Array>(); V];
+        for (offsets, picked) in offsets.iter_mut().zip(&picked) {
+            picked.1.store(lanes, offsets);
         }
-        for (v, picked) in picked.into_iter().enumerate() {
-            let at = c + v * L::N;
-            let array = self.finish(w, picked, p.to + at * step, step, L::N);
-            self.indices.write(line, at, L::N, &array);
+        match Writer::<T, [Array<T, L>; V]>::new(w.output) {
+            Some(mut writer) if step == 1 && n == V * L::N => {
+                for (array, picked) in writer.at(to).iter_mut().zip(&picked) {
+                    bounds.apply(lanes, picked.0).store(lanes, array);
+                }
+            }
+            _ => {
+                for (v, picked) in picked.iter().enumerate() {
+                    let (v, to) = (bounds.apply(lanes, picked.0), to + v * L::N * step);
+                    store_apart(lanes, v, w.output, to, step, n.min(L::N));
+                }
+            }
+        }
+        let offsets: &[u32] = bytemuck::must_cast_slice(&offsets);
+        if let Some(offsets) = offsets.get(..n) {
+            self.indices.write(line, start, offsets);
         }
     }
 }
@@ -313,115 +332,98 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> RowPass<T, Max<T
     #[inline(always)]
     fn row(&mut self, w: &mut Windows<'_, '_, T, Max<T>>, row: Row) {
         let cols = w.axes[2];
-        let interior = if cols.bins { 0..0 } else { cols.interior() };
-        let mut x = interior.start;
-        let adjacent = w.from.strides.spatial[2] == 1;
-        while interior.len() >= L::N && x < interior.end {
-            // The last vector overlaps its neighbour rather than leave a tail.
-            let first = x.min(interior.end - L::N);
-            x += L::N;
-            unrolled!(
+        let inside = if cols.bins { 0..0 } else { cols.interior() };
+        let inside = if inside.len() >= L::N { inside } else { 0..0 };
+        if !inside.is_empty() {
+            let seen = unrolled!(
                 L,
                 [row.taps()[0], row.taps()[1], cols.kernel, cols.stride, cols.dilation],
                 [[1, 2, 2, 2, 1], [1, 3, 3, 2, 1], [1, 3, 3, 1, 1]],
-                shape => self.vector(w, row, first, shape, adjacent)
+                shape => self.inside::<T, true>(w, row, inside.clone(), shape)
             );
+            if self.lanes.saw_nan(seen) {
+                let [d, r] = row.taps();
+                self.inside::<T, false>(w, row, inside.clone(), [d, r, cols.kernel, cols.stride, cols.dilation]);
+            }
         }
-        let vectors = if interior.len() >= L::N { interior } else { 0..0 };
-        for x in (0..vectors.start).chain(vectors.end..cols.output) {
+        for x in (0..inside.start).chain(inside.end..cols.output) {
             one::<T, I, IGNORE_NAN>(w, &mut self.indices, row, x);
         }
     }
 }
 
 impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
-    /// Clamps and stores the values; the offsets, in memory.
+    /// The outputs of a row whose columns are all inside the input, a vector of them or more; and what
+    /// was seen of their taps.
     #[inline(always)]
-    fn finish<T: Element>(
-        &self,
-        w: &mut Windows<'_, '_, T, Max<T>>,
-        (v, offsets): Picked<T, L>,
-        to: usize,
-        step: usize,
-        n: usize,
-    ) -> <lanes::Index<T, L> as Register<L>>::Array
-    where
-        L: Lanes<T>,
-    {
-        let v = w.reduce.0.apply(self.lanes, v);
-        match Writer::<T, Array<T, L>>::new(w.output) {
-            Some(mut writer) if step == 1 && n == L::N => v.store(self.lanes, writer.at(to)),
-            _ => store_apart(self.lanes, v, w.output, to, step, n),
-        }
-        let mut array = zeroed();
-        offsets.store(self.lanes, &mut array);
-        array
-    }
-
-    /// A vector of outputs whose columns are all inside the input, from output `x` on.
-    #[inline(always)]
-    fn vector<T: Element>(
+    fn inside<T: Element, const NUMBERS: bool>(
         &mut self,
         w: &mut Windows<'_, '_, T, Max<T>>,
         row: Row,
-        x: usize,
+        inside: Range<usize>,
         [d, r, c, stride, dilation]: [usize; 5],
-        adjacent: bool,
-    ) where
+    ) -> L::Sum
+    where
         L: Lanes<T>,
     {
-        let lanes = self.lanes;
-        let plane = Plane::of(w);
-        let [ds, rs] = row.steps;
-        let col = w.from.strides.spatial[2];
-        let start = x * stride - w.axes[2].pad_start;
-        let from = row.from + start * col;
-        let reach = (d - 1) * ds + (r - 1) * rs + (c - 1) * dilation;
-        let reader = Reader::<T, Array<T, L>>::new(w.input);
-        let [picked] = match (reader, stride) {
-            (Some(reader), 1) if adjacent => pick_taps::<T, L, IGNORE_NAN, 1>(
-                lanes,
-                [d, r, c],
-                plane.steps,
-                #[inline(always)]
-                |[z, y, x]| [L::V::load(lanes, reader.at(from + z * ds + y * rs + x * dilation))],
-            ),
-            (Some(reader), 2) if adjacent && from + reach + 2 * L::N <= w.input.len() => {
-                let load = |at| L::V::load(lanes, reader.at(at));
-                pick_taps::<T, L, IGNORE_NAN, 1>(
-                    lanes,
-                    [d, r, c],
-                    plane.steps,
-                    #[inline(always)]
-                    |[z, y, x]| {
-                        let line = from + z * ds + y * rs;
-                        // The second of two dense taps is the odd half of the first's.
-                        if dilation == 1 && x % 2 == 1 {
-                            [L::V::unzip(lanes, load(line + x - 1), load(line + x - 1 + L::N)).1]
-                        } else {
-                            let at = line + x * dilation;
-                            [L::V::unzip(lanes, load(at), load(at + L::N)).0]
-                        }
-                    },
-                )
-            }
-            _ => pick_taps::<T, L, IGNORE_NAN, 1>(
-                lanes,
-                [d, r, c],
-                plane.steps,
-                #[inline(always)]
-                |[z, y, x]| {
-                    let at = from + z * ds + y * rs + x * dilation * col;
-                    [L::V::load(lanes, &gather(w.input, at, stride * col, L::N))]
-                },
-            ),
-        };
-        let step = w.to.strides.spatial[2];
-        let array = self.finish(w, picked, row.to + x * step, step, L::N);
-        let first = [row.axes[0].start, row.axes[1].start, start];
+        let (lanes, plane, taps) = (self.lanes, Plane::of(w), [d, r, c]);
+        let (col, step) = (w.from.strides.spatial[2], w.to.strides.spatial[2]);
+        // Wraps only where there is one column of taps, and then nothing uses it.
+        let footprint = row.footprint.columns(c, dilation.wrapping_mul(col));
+        let start = inside.start * stride - w.axes[2].pad_start;
         let [image, channel, z, y] = row.cell;
-        let line = self.indices.line([image, channel, z, y, x], first, Some(stride), plane);
-        self.indices.write(&line, 0, L::N, &array);
+        let first = [row.axes[0].start, row.axes[1].start, start];
+        let line = self.indices.line([image, channel, z, y, inside.start], first, Some(stride), plane);
+        let (one, two) = (Reader::<T, Array<T, L>>::new(w.input), Reader::<T, [Array<T, L>; 2]>::new(w.input));
+        let mut seen = L::Sum::splat(lanes, T::NO_SUM);
+        let mut done = 0;
+        while done < inside.len() {
+            // The last vector overlaps its neighbour rather than leave a tail.
+            let x = done.min(inside.len() - L::N);
+            done += L::N;
+            let from = row.from + (start + x * stride) * col;
+            row.prefetch(lanes, w.input, from);
+            let picked = match (col, stride, one, two) {
+                (1, 1, Some(one), _) => {
+                    let Some(cells) = one.window(from, footprint) else { break };
+                    pick_taps::<T, L, IGNORE_NAN, NUMBERS, 1>(
+                        lanes,
+                        taps,
+                        plane,
+                        &mut seen,
+                        #[inline(always)]
+                        |tap| [L::V::load(lanes, cells.at(tap))],
+                    )
+                }
+                (1, 2, _, Some(two)) if from + footprint.reach() + 2 * L::N <= w.input.len() => {
+                    let Some(cells) = two.window(from, footprint) else { break };
+                    pick_taps::<T, L, IGNORE_NAN, NUMBERS, 1>(
+                        lanes,
+                        taps,
+                        plane,
+                        &mut seen,
+                        #[inline(always)]
+                        |[z, y, x]| {
+                            // The second of two dense taps is the odd half of the first's.
+                            let odd = if dilation == 1 { x % 2 } else { 0 };
+                            let [a, b] = cells.at([z, y, x - odd]);
+                            let (even, other) = L::V::unzip(lanes, L::V::load(lanes, a), L::V::load(lanes, b));
+                            [if odd == 1 { other } else { even }]
+                        },
+                    )
+                }
+                _ => pick_taps::<T, L, IGNORE_NAN, NUMBERS, 1>(
+                    lanes,
+                    taps,
+                    plane,
+                    &mut seen,
+                    #[inline(always)]
+                    |tap| [L::V::load(lanes, &gather(w.input, from + footprint.offset(tap), stride * col, L::N))],
+                ),
+            };
+            self.finish(w, picked, [row.to + (inside.start + x) * step, step, L::N], &line, x);
+        }
+        seen
     }
 }
 
@@ -438,26 +440,26 @@ fn one<T: Element, I: Index, const IGNORE_NAN: bool>(
         return w.put(row, x, w.fill);
     }
     let plane = Plane::of(w);
-    let ([d, r], [ds, rs], [pds, prs, pcs]) = (row.taps(), row.steps, plane.steps);
     let col = w.from.strides.spatial[2];
-    let step = col.wrapping_mul(w.axes[2].dilation);
-    let from = row.from + taps.start * col;
-    let mut picked: Option<(T, usize)> = None;
+    let footprint = row.footprint.columns(taps.real, col.wrapping_mul(w.axes[2].dilation));
+    let cells = Reader::<T, [T; 1]>::new(w.input);
+    let Some(cells) = cells.and_then(|cells| cells.window(row.from + taps.start * col, footprint)) else { return };
+    let ([mut value], mut offset) = (*cells.at([0; 3]), 0);
+    let [d, r, c] = footprint.taps();
     for z in 0..d {
         for y in 0..r {
-            for c in 0..taps.real {
-                let Some(&value) = w.input.get(from + z * ds + y * rs + c * step) else { continue };
-                if picked.is_none_or(|(greatest, _)| picks::<T, IGNORE_NAN>(greatest, value)) {
-                    picked = Some((value, z * pds + y * prs + c * pcs));
-                }
+            for x in 0..c {
+                let [other] = *cells.at([z, y, x]);
+                // No branch, which could not be foreseen. The first tap is compared with itself.
+                let later = (z + y + x > 0) & picks::<T, IGNORE_NAN>(value, other);
+                value = if later { other } else { value };
+                offset = if later { plane.offset([z, y, x]) } else { offset };
             }
         }
     }
-    if let Some((value, offset)) = picked {
-        w.put(row, x, w.reduce.0.nearest(value));
-        let [image, channel, z, y] = row.cell;
-        let first = [row.axes[0].start, row.axes[1].start, taps.start];
-        let line = indices.line([image, channel, z, y, x], first, Some(0), plane);
-        indices.write(&line, 0, 1, &[offset as u32]);
-    }
+    w.put(row, x, w.reduce.0.nearest(value));
+    let [image, channel, z, y] = row.cell;
+    let first = [row.axes[0].start, row.axes[1].start, taps.start];
+    let line = indices.line([image, channel, z, y, x], first, Some(0), plane);
+    indices.write(&line, 0, &[offset]);
 }

@@ -104,6 +104,16 @@ composite!(Avx2, I32x8, 2, [i32; 16]);
 composite!(Avx2, I16x16, 2, [i16; 32]);
 composite!(Avx2, U16x16, 2, [u16; 32]);
 
+/// The same value, which is not put off. LLVM 22 would move a sum to the end of the loop where it is used, and keep
+/// every term on the stack until then.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn now(mut x: __m256) -> __m256 {
+    // SAFETY: no instruction; it touches nothing but its operand.
+    unsafe { core::arch::asm!("/* {0} */", inout(ymm_reg) x, options(nomem, nostack, preserves_flags)) };
+    x
+}
+
 // Shuffles work within halves; crossing the halves first costs the same and orders them.
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -232,6 +242,31 @@ float! {
             let v = safe!(_mm256_blendv_ps(a.0, b.0, later));
             let mask: __m256i = bytemuck::must_cast(later);
             (F32x8(v), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
+        }
+
+        #[inline(always)]
+        fn pick_number<const IGNORE_NAN: bool>(
+            self,
+            (a, ai): (F32x8, U32x8),
+            (b, bi): (F32x8, U32x8),
+        ) -> (F32x8, U32x8) {
+            let greater = safe!(_mm256_cmp_ps::<_CMP_GT_OQ>(b.0, a.0));
+            let mask: __m256i = bytemuck::must_cast(greater);
+            // `max` gives the second of equals.
+            (F32x8(safe!(_mm256_max_ps(b.0, a.0))), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
+        }
+
+        // A sum: adders are idle where maxima are picked. It is NaN for infinities of both signs too.
+        #[inline(always)]
+        fn see<const K: usize>(self, seen: F32x8, values: [F32x8; K]) -> F32x8 {
+            // These first, or each would wait for the one before.
+            let of_these = values.into_iter().reduce(|a, b| Lanes::<f32>::add(self, a, b));
+            of_these.map_or(seen, |of_these| F32x8(safe!(now(Lanes::<f32>::add(self, seen, of_these).0))))
+        }
+
+        #[inline(always)]
+        fn saw_nan(self, seen: F32x8) -> bool {
+            safe!(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(seen.0, seen.0))) != 0
         }
     }
     F64x4: f64, 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_or_pd, _mm256_blendv_pd,

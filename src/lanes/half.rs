@@ -105,6 +105,30 @@ macro_rules! lanes {
                 let (v, i) = Lanes::<f32>::pick::<IGNORE_NAN>(self, (a.0, ai), (b.0, bi));
                 (Widened(v, PhantomData), i)
             }
+
+            #[inline(always)]
+            fn pick_number<const IGNORE_NAN: bool>(
+                self,
+                (a, ai): (Self::V, Self::Index),
+                (b, bi): (Self::V, Self::Index),
+            ) -> (Self::V, Self::Index) {
+                let (v, i) = Lanes::<f32>::pick_number::<IGNORE_NAN>(self, (a.0, ai), (b.0, bi));
+                (Widened(v, PhantomData), i)
+            }
+
+            #[inline(always)]
+            fn see<const K: usize>(self, seen: Self::Sum, values: [Self::V; K]) -> Self::Sum {
+                let values = core::array::from_fn(
+                    #[inline(always)]
+                    |i| values[i].0,
+                );
+                Lanes::<f32>::see::<K>(self, seen, values)
+            }
+
+            #[inline(always)]
+            fn saw_nan(self, seen: Self::Sum) -> bool {
+                Lanes::<f32>::saw_nan(self, seen)
+            }
         }
     )*};
 }

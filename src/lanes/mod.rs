@@ -156,6 +156,28 @@ pub trait Lanes<T: Element>: Copy {
         }
         (Self::V::load(self, &values), Self::Index::load(self, &indices))
     }
+
+    /// `pick`, which may be wrong where a value is NaN, if [`Self::saw_nan`] says so.
+    #[inline(always)]
+    fn pick_number<const IGNORE_NAN: bool>(
+        self,
+        a: (Self::V, Self::Index),
+        b: (Self::V, Self::Index),
+    ) -> (Self::V, Self::Index) {
+        self.pick::<IGNORE_NAN>(a, b)
+    }
+
+    /// What has been seen, with these values; first [`Element::NO_SUM`].
+    #[inline(always)]
+    fn see<const K: usize>(self, seen: Self::Sum, _values: [Self::V; K]) -> Self::Sum {
+        seen
+    }
+
+    /// Whether a NaN may be among the values seen, and `pick_number` wrong.
+    #[inline(always)]
+    fn saw_nan(self, _seen: Self::Sum) -> bool {
+        false
+    }
 }
 
 /// Whether `y`, which comes after `x`, is to be picked.
