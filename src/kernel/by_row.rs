@@ -92,31 +92,32 @@ impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
         scatter(self.output, row.to + x * self.to.strides.spatial[2], 1, 1, &[value]);
     }
 
+    /// The first tap of a row's window with these columns, and how all of its taps lie.
+    #[inline(always)]
+    pub(super) fn window_at(&self, row: Row, columns: Taps) -> (usize, Footprint) {
+        let step = self.from.strides.spatial[2];
+        // These wrap only where there is one real tap or none, and then nothing uses them.
+        let footprint = row.footprint.columns(columns.real, step.wrapping_mul(self.axes[2].dilation));
+        (row.from.wrapping_add(columns.start.wrapping_mul(step)), footprint)
+    }
+
     /// Where the real taps of output `x` lie, in row-major order.
     pub(super) fn taps(&self, row: Row, x: usize) -> impl Iterator<Item = usize> + Clone + use<T, R> {
-        let [.., cols] = self.axes;
-        let taps = cols.taps(x);
-        let step = self.from.strides.spatial[2];
-        let from = row.from.wrapping_add(taps.start.wrapping_mul(step));
-        // Wraps only where there is one real tap, and then nothing uses it.
-        let footprint = row.footprint.columns(taps.real, step.wrapping_mul(cols.dilation));
-        let [depth, rows] = row.taps();
+        let (from, footprint) = self.window_at(row, self.axes[2].taps(x));
+        let [depth, rows, columns] = footprint.taps();
         let lines = (0..depth).flat_map(move |d| (0..rows).map(move |r| [d, r]));
-        lines.flat_map(move |[d, r]| (0..taps.real).map(move |t| from.wrapping_add(footprint.offset([d, r, t]))))
+        lines.flat_map(move |[d, r]| (0..columns).map(move |c| from.wrapping_add(footprint.offset([d, r, c]))))
     }
 
     /// Pools one output, without vectors: the same code for every instruction set.
     #[inline(never)]
     pub(super) fn one(&mut self, row: Row, x: usize) {
         let one = T::one();
-        let cols = self.axes[2];
-        let c = cols.taps(x);
+        let c = self.axes[2].taps(x);
         if c.real == 0 {
             return self.put(row, x, self.fill);
         }
-        let stride = self.from.strides.spatial[2];
-        let footprint = row.footprint.columns(c.real, stride.wrapping_mul(cols.dilation));
-        let from = row.from + c.start * stride;
+        let (from, footprint) = self.window_at(row, c);
         let source = Apart { lanes: one, reduce: self.reduce, data: self.input, from, footprint, step: 1, n: 1 };
         let acc = window(&source, footprint.taps());
         let v = self.reduce.finish(one, acc, self.divisor([row.axes[0], row.axes[1], c]));

@@ -24,6 +24,7 @@ pub(super) struct Pixel {
     pub(super) cell: [usize; 4],
     /// Taps along each axis, which has one that is real.
     pub(super) axes: [Taps; 3],
+    /// The same taps, as they lie in the input.
     pub(super) footprint: Footprint,
 }
 

@@ -440,10 +440,9 @@ fn one<T: Element, I: Index, const IGNORE_NAN: bool>(
         return w.put(row, x, w.fill);
     }
     let plane = Plane::of(w);
-    let col = w.from.strides.spatial[2];
-    let footprint = row.footprint.columns(taps.real, col.wrapping_mul(w.axes[2].dilation));
+    let (from, footprint) = w.window_at(row, taps);
     let cells = Reader::<T, [T; 1]>::new(w.input);
-    let Some(cells) = cells.and_then(|cells| cells.window(row.from + taps.start * col, footprint)) else { return };
+    let Some(cells) = cells.and_then(|cells| cells.window(from, footprint)) else { return };
     let ([mut value], mut offset) = (*cells.at([0; 3]), 0);
     let [d, r, c] = footprint.taps();
     for z in 0..d {
