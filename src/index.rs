@@ -11,11 +11,21 @@ pub trait Index: Pod + PartialEq + sealed::Sealed {
     /// The number of a cell that fits.
     #[doc(hidden)]
     fn number(cell: usize) -> Self;
-    /// `base + i * next + offsets[i]`, each of which fits, for as many as there are of both slices.
+    /// `base + ramp[i] + offsets[i]`, each of which fits; the ramp rises as [`ramp`] gives it, and goes on past its
+    /// end. For as many as there are of both slices.
     #[doc(hidden)]
-    fn write(to: &mut [Self], base: usize, next: usize, offsets: &[u32]);
+    fn write(to: &mut [Self], base: usize, ramp: &Ramp<Self>, offsets: &[u32]);
     /// The cell, or `None` if there can be no such cell.
     fn to_usize(self) -> Option<usize>;
+}
+
+/// Multiples of a step, from zero on.
+pub(crate) type Ramp<I> = [I; 8];
+
+/// The multiples of `step`. Made once for many calls of [`Index::write`].
+#[inline(always)]
+pub(crate) fn ramp<I: Index>(step: usize) -> Ramp<I> {
+    core::array::from_fn(|i| I::number(step.wrapping_mul(i)))
 }
 
 mod sealed {
@@ -40,23 +50,22 @@ macro_rules! index {
             }
 
             #[inline(always)]
-            fn write(to: &mut [Self], base: usize, next: usize, offsets: &[u32]) {
+            fn write(to: &mut [Self], base: usize, ramp: &Ramp<Self>, offsets: &[u32]) {
                 // In this type alone, and in whole arrays, for the compiler to make vectors of.
                 #[inline(always)]
-                fn arrays<const N: usize>(to: &mut [[$T; N]], base: &mut $T, next: $T, offsets: &[[u32; N]]) {
-                    let ramp: [$T; N] = core::array::from_fn(|i| next.wrapping_mul(i as $T));
+                fn arrays<const N: usize>(to: &mut [[$T; N]], base: &mut $T, ramp: &Ramp<$T>, offsets: &[[u32; N]]) {
                     for (to, offsets) in to.iter_mut().zip(offsets) {
                         *to = core::array::from_fn(|i| ramp[i].wrapping_add(*base).wrapping_add(offsets[i] as $T));
-                        *base = base.wrapping_add(next.wrapping_mul(N as $T));
+                        *base = base.wrapping_add(ramp[1].wrapping_mul(N as $T));
                     }
                 }
-                let (mut base, next) = (base as Self, next as Self);
+                let mut base = base as Self;
                 let ((eights, to), (offsets, rest)) = (to.as_chunks_mut::<8>(), offsets.as_chunks::<8>());
-                arrays(eights, &mut base, next, offsets);
+                arrays(eights, &mut base, ramp, offsets);
                 let ((fours, to), (offsets, rest)) = (to.as_chunks_mut::<4>(), rest.as_chunks::<4>());
-                arrays(fours, &mut base, next, offsets);
+                arrays(fours, &mut base, ramp, offsets);
                 let ((ones, _), (offsets, _)) = (to.as_chunks_mut::<1>(), rest.as_chunks::<1>());
-                arrays(ones, &mut base, next, offsets);
+                arrays(ones, &mut base, ramp, offsets);
             }
 
             #[inline(always)]

@@ -53,6 +53,12 @@ impl AutoPad {
 /// the padding before it. ONNX says nothing of NaN; ONNX Runtime mostly passes over it, for which
 /// see [`NanPolicy::Ignore`](crate::NanPolicy::Ignore).
 ///
+/// Everything here is as ONNX's text has it, which ONNX Runtime 1.32 leaves in four places: under `SAME_*` its
+/// padding is that of a window without `dilations`; a stride past the window makes that padding negative, so
+/// that cells at the start are left out; under `VALID` it heeds `ceil_mode`; and it accepts a window that is
+/// larger than the padded input by less than a stride. For the first and the third, give it the padding it takes
+/// as `pads` under [`AutoPad::NotSet`].
+///
 /// ```
 /// use lanepool::frameworks::onnx::{Attributes, AutoPad};
 /// use lanepool::{AvgPool, View, ViewMut};

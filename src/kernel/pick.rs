@@ -7,7 +7,7 @@ use super::channels::{Pixel, PixelPass};
 use super::{Windows, store_apart, unrolled, zeroed};
 use crate::dispatch::Kernel;
 use crate::element::Element;
-use crate::index::Index;
+use crate::index::{Index, Ramp, ramp};
 use crate::lanes::{self, Array, Lanes, Register, picks};
 use crate::reduce::Max;
 use crate::view::{Layout, Reader, Writer, gather};
@@ -41,12 +41,13 @@ impl<T: Element, I: Index, const IGNORE_NAN: bool> Kernel<T> for Pick<'_, '_, '_
 
     #[inline(always)]
     fn run<L: Lanes<T>>(mut self, lanes: L) {
-        let strides = self.windows.from.strides;
-        let mut pass = Pass::<'_, L, I, IGNORE_NAN> { lanes, indices: self.indices };
+        let (strides, indices) = (self.windows.from.strides, self.indices);
         if strides.channel == 1 && strides.spatial[2] != 1 {
-            self.windows.each_pixel(&mut pass);
+            let ramp = ramp(indices.numbering.plane);
+            self.windows.each_pixel(&mut Pass::<'_, L, I, IGNORE_NAN> { lanes, indices, ramp });
         } else {
-            self.windows.each_row(&mut pass);
+            let ramp = ramp(self.windows.axes[2].stride);
+            self.windows.each_row(&mut Pass::<'_, L, I, IGNORE_NAN> { lanes, indices, ramp });
         }
     }
 }
@@ -54,6 +55,8 @@ impl<T: Element, I: Index, const IGNORE_NAN: bool> Kernel<T> for Pick<'_, '_, '_
 struct Pass<'x, L, I, const IGNORE_NAN: bool> {
     lanes: L,
     indices: Indices<'x, I>,
+    /// How much more the next outputs of a line are numbered.
+    ramp: Ramp<I>,
 }
 
 /// A vector of values, and of how far their taps are from the first.
@@ -95,7 +98,7 @@ impl<I: Index> Indices<'_, I> {
 
     /// Writes the numbers of cells that lie `offsets` from the first taps of outputs, from the `start`-th of a line on.
     #[inline(always)]
-    fn write(&mut self, line: &Line, start: usize, offsets: &[u32]) {
+    fn write(&mut self, line: &Line, ramp: &Ramp<I>, start: usize, offsets: &[u32]) {
         if !self.numbering.row_major {
             return self.write_decoded(line, start, offsets);
         }
@@ -103,7 +106,7 @@ impl<I: Index> Indices<'_, I> {
         let to = line.to + start * line.apart;
         if line.apart == 1 {
             if let Some(to) = self.data.get_mut(to..to + offsets.len()) {
-                I::write(to, base, line.next, offsets);
+                I::write(to, base, ramp, offsets);
             }
             return;
         }
@@ -207,8 +210,10 @@ impl<T: Element, L: Lanes<T>, I: Index, const IGNORE_NAN: bool> PixelPass<T, Max
         let [image, z, y, x] = p.cell;
         let line = self.indices.line([image, 0, z, y, x], p.axes.map(|taps| taps.start), None, Plane::of(w));
         if channels >= L::N {
-            let seen =
-                unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3]], taps => self.blocks::<T, true>(w, p, taps, &line));
+            // The border of a plane of few pixels is a quarter of them.
+            let seen = unrolled!(L, p.taps(), [[1, 2, 2], [1, 3, 3], [1, 2, 3], [1, 3, 2]], taps => {
+                self.blocks::<T, true>(w, p, taps, &line)
+            });
             if lanes.saw_nan(seen) {
                 self.blocks::<T, false>(w, p, p.taps(), &line);
             }
@@ -323,7 +328,7 @@ impl<L: Copy, I: Index, const IGNORE_NAN: bool> Pass<'_, L, I, IGNORE_NAN> {
         }
         let offsets: &[u32] = bytemuck::must_cast_slice(&offsets);
         if let Some(offsets) = offsets.get(..n) {
-            self.indices.write(line, start, offsets);
+            self.indices.write(line, &self.ramp, start, offsets);
         }
     }
 }
@@ -460,5 +465,5 @@ fn one<T: Element, I: Index, const IGNORE_NAN: bool>(
     let [image, channel, z, y] = row.cell;
     let first = [row.axes[0].start, row.axes[1].start, taps.start];
     let line = indices.line([image, channel, z, y, x], first, Some(0), plane);
-    indices.write(&line, 0, &[offset]);
+    indices.write(&line, &ramp(0), 0, &[offset]);
 }

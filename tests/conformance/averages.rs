@@ -44,6 +44,7 @@ fn averages<T: Value>(
     }
     // Without a reference in f64, y has the error of its own sum.
     let (mut want, times) = match case.output("ref64") {
+        _ if plan.ours => (vec![0.0; y.values.len()], 1.0),
         Some(ref64) => (ref64.image::<f64>(&case.layout)?.values, 1.0),
         None => (y.values.iter().map(|y| y.to_f64()).collect(), 2.0),
     };
@@ -54,6 +55,9 @@ fn averages<T: Value>(
             *want = 0.0;
             bound.push(0.0);
             continue;
+        }
+        if plan.ours {
+            *want = output.taps(x).sum::<f64>() / divisor(&output);
         }
         let mean_abs = output.taps(x).map(f64::abs).sum::<f64>() / divisor(&output).abs();
         let half_step = if times == 1.0 { 0.0 } else { crate::value::ulp::<T>(*want) / 2.0 };
@@ -97,7 +101,7 @@ pub fn count(divisor: Divisor, output: &Output) -> f64 {
 const OUTPUTS: [&str; 5] = ["y", "ref64", "y_ort", "y_ref", "y_xnn"];
 
 pub fn avg<T: Value, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
-    let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
+    let Some(Parts { x, y, spec, plan }) = windows::<T>(case, axes, rules)? else { return Ok(()) };
     let (clamp, scales, divisor) = (clamp::<T>(case)?, integers::scales(case)?, divisor(case)?);
     let want = averages(case, &x, &y, &plan, |output| count(divisor, output), rules)?;
     case.check_known(&["x"], &OUTPUTS)?;
@@ -172,7 +176,7 @@ fn global_on<T: Value, const D: usize>(
 }
 
 pub fn lp<T: Value + Float, const D: usize>(case: &Case, axes: usize, rules: &mut Rules) -> Result<(), String> {
-    let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
+    let Some(Parts { x, y, spec, plan }) = windows::<T>(case, axes, rules)? else { return Ok(()) };
     let p = case.attrs.number("p")?.unwrap_or(2.0);
     // PyTorch scales windows that overhang, and keeps the sign of odd powers.
     let torch_only = ["lp_ceil_quirk", "y_is_torch_only"].iter().any(|tag| case.tagged(tag));
@@ -180,8 +184,9 @@ pub fn lp<T: Value + Float, const D: usize>(case: &Case, axes: usize, rules: &mu
     let (mut want, mut bound) = (Vec::new(), Vec::new());
     for (i, output) in plan.outputs().enumerate() {
         let own = output.taps(&x).map(|x| x.abs().powf(p)).sum::<f64>().powf(1.0 / p);
-        let stored = stored.as_ref().map_or(y.values[i].to_f64(), |ref64| ref64.values[i]);
-        let norm = if torch_only || output.is_empty() { own } else { stored };
+        let stored = stored.as_ref().filter(|_| !plan.ours);
+        let stored = stored.map_or(y.values[i].to_f64(), |ref64| ref64.values[i]);
+        let norm = if torch_only || output.is_empty() || plan.ours { own } else { stored };
         rules.take(if output.is_empty() { EMPTY } else { NORM }, usize::from(torch_only || output.is_empty()));
         want.push(norm);
         // As with averages, y alone has an error of its own.

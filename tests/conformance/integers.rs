@@ -74,11 +74,11 @@ pub fn qlinear_avg<T: Value + Integer, const D: usize>(
     axes: usize,
     rules: &mut Rules,
 ) -> Result<(), String> {
-    let Parts { x, y, spec, plan } = windows::<T>(case, axes)?;
+    let Some(Parts { x, y, spec, plan }) = windows::<T>(case, axes, rules)? else { return Ok(()) };
     let (scales, divisor) = (some_scales(case)?, divisor(case)?);
     case.check_known(&["x"], &["y"])?;
-    if plan.has_empty() {
-        return Err("unsupported: a window without a cell".into());
+    if plan.has_empty() || plan.ours {
+        return Err("unsupported: a window without a cell, or a stride past the window".into());
     }
     let codes = Codes::new(&x, y.clone(), &plan, scales, divisor);
     qlinear_on::<T, D>(&spec, scales, divisor, &x, &y, &codes)?;

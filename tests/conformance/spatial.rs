@@ -1,7 +1,8 @@
 //! What the runners of spatial operations share: a case as images and a window, and a pool run in every
 //! layout on every instruction set.
 
-use crate::lay::{Lay, each_run};
+use crate::Rules;
+use crate::lay::{Lay, cells, each_run};
 use crate::set::{Case, Image};
 use crate::taps::{Plan, Spec};
 use crate::value::{Value, is_integer};
@@ -24,10 +25,35 @@ pub fn images<T: Value>(case: &Case, axes: usize) -> Result<(Image<T>, Image<T>)
     Ok((x.image(&case.layout)?, case.y()?.image(&case.layout)?))
 }
 
-pub fn windows<T: Value>(case: &Case, axes: usize) -> Result<Parts<T>, String> {
-    let (x, y) = images::<T>(case, axes)?;
-    let spec = Spec::parse(&case.attrs, axes)?;
-    let plan = spec.plan(x.shape, y.shape);
+const READING: &str = "SAME with dilation, and VALID with ceil_mode, as ONNX Runtime reads them, by explicit padding";
+const SKIPS: &str = "SAME with a stride past the window starts at cell 0 (ONNX Runtime's padding is negative)";
+const TOO_LARGE: &str = "a window larger than the padded input is refused (ONNX Runtime lets it reach past the end)";
+
+/// `None` where our answer is that there is none, which the library has given.
+pub fn windows<T: Value>(case: &Case, axes: usize, rules: &mut Rules) -> Result<Option<Parts<T>>, String> {
+    let (x, mut y) = images::<T>(case, axes)?;
+    let mut spec = Spec::parse(&case.attrs, axes)?;
+    let mut ours = false;
+    if case.y()?.source == "onnxruntime" {
+        ours = spec.skips(x.shape);
+        if ours {
+            y.shape.spatial = std::array::from_fn(|i| x.shape.spatial[i].div_ceil(spec.stride[i]));
+            y.values.resize(cells(y.shape), T::SENTINEL);
+            rules.take(SKIPS, y.values.len());
+        }
+        if let Some(read) = spec.of_onnx_runtime(x.shape).filter(|_| !ours) {
+            rules.take(READING, y.values.len());
+            spec = read;
+        }
+        // Division that rounds toward zero gives it one window where less than a stride is lacking.
+        let size = spec.window::<3>().output_size(x.shape.spatial);
+        if matches!(size, Err(PoolError::KernelTooLarge { .. })) {
+            rules.take(TOO_LARGE, y.values.len());
+            return Ok(None);
+        }
+    }
+    let mut plan = spec.plan(x.shape, y.shape);
+    plan.ours = ours;
     // What the activation comes to is said by `clamp`, and what SAME comes to by `pad`.
     case.attrs.text("activation")?;
     match case.attrs.text("padding")? {
@@ -40,7 +66,7 @@ pub fn windows<T: Value>(case: &Case, axes: usize) -> Result<Parts<T>, String> {
         }
         Some(other) => return Err(format!("unknown padding {other:?}")),
     }
-    Ok(Parts { x, y, spec, plan })
+    Ok(Some(Parts { x, y, spec, plan }))
 }
 
 /// The bins of an adaptive pool; `None` keeps an axis.

@@ -19,6 +19,8 @@ pub struct Spec {
 #[derive(Clone, Copy, Debug)]
 pub enum Padding {
     Each([[usize; 2]; 3]),
+    /// ONNX's `VALID`: none, and sizes by the floor rule whatever `ceil_mode` says.
+    Valid,
     SameUpper,
     SameLower,
 }
@@ -35,6 +37,8 @@ struct Taps {
 pub struct Plan {
     shape: Shape<3>,
     axes: [Vec<Taps>; 3],
+    /// Whether the stored answer is by another rule than ours, so that ours is computed from the taps.
+    pub ours: bool,
 }
 
 /// One output: its place, the cells of its channel, and how many taps count with the padding.
@@ -50,7 +54,7 @@ impl Spec {
         let kernel = attrs.lifted("kernel", axes, 1)?.ok_or("no attribute \"kernel\"")?;
         let stride = attrs.lifted("stride", axes, 1)?.ok_or("no attribute \"stride\"")?;
         let dilation = attrs.lifted("dilation", axes, 1)?.unwrap_or([1; 3]);
-        let mut ceil = attrs.flag("ceil_mode")?;
+        let ceil = attrs.flag("ceil_mode")?;
         let pads = attrs.numbers("pad")?;
         let none = pads.iter().flatten().all(|&pad| pad == 0.0);
         let mut each = [[0; 2]; 3];
@@ -73,11 +77,7 @@ impl Spec {
         }
         let padding = match auto_pad {
             "NOTSET" => Padding::Each(each),
-            "VALID" => {
-                // ONNX: its size is that of the floor rule.
-                ceil = false;
-                Padding::Each(each)
-            }
+            "VALID" => Padding::Valid,
             "SAME_UPPER" => Padding::SameUpper,
             "SAME_LOWER" => Padding::SameLower,
             other => return Err(format!("unknown auto_pad {other:?}")),
@@ -85,15 +85,50 @@ impl Spec {
         Ok(Self { kernel, stride, dilation, padding, ceil })
     }
 
+    /// The same as ONNX Runtime 1.32 reads it where its reading is not ONNX's text: `ceil_mode` acts under
+    /// `VALID`; and the padding of SAME is that of a dense window, however far apart the taps are. Both
+    /// are windows with explicit padding. `None` if this is as in the text.
+    pub fn of_onnx_runtime(&self, shape: Shape<3>) -> Option<Self> {
+        let dense = |i: usize, upper: bool| {
+            let [n, k, s] = [shape.spatial[i], self.kernel[i], self.stride[i]];
+            let total = ((n.div_ceil(s) - 1) * s + k).saturating_sub(n);
+            let before = if upper { total / 2 } else { total - total / 2 };
+            [before, total - before]
+        };
+        let dilated = self.dilation != [1; 3];
+        let each = match self.padding {
+            Padding::Valid if self.ceil => [[0; 2]; 3],
+            Padding::SameUpper if dilated => std::array::from_fn(|i| dense(i, true)),
+            Padding::SameLower if dilated => std::array::from_fn(|i| dense(i, false)),
+            _ => return None,
+        };
+        Some(Self { padding: Padding::Each(each), ..self.clone() })
+    }
+
+    /// Whether a SAME rule leaves cells that no dense window reaches. ONNX Runtime then leaves out some at
+    /// the start too (SAME_UPPER of 6 cells, kernel 1, stride 3 takes cells 1 and 4), as if padding were
+    /// negative; TensorFlow, the ONNX text and we start at cell 0.
+    pub fn skips(&self, shape: Shape<3>) -> bool {
+        let same = matches!(self.padding, Padding::SameUpper | Padding::SameLower);
+        let skipped = |i| {
+            let [n, k, s]: [usize; 3] = [shape.spatial[i], self.kernel[i], self.stride[i]];
+            // One is too few to show, unless a dilated window lacks it.
+            let shows = if self.dilation[i] == 1 { 2 } else { 1 };
+            n >= (n.div_ceil(s) - 1) * s + k + shows
+        };
+        same && (0..3).any(skipped)
+    }
+
     pub fn window<const D: usize>(&self) -> Window<D> {
         let [kernel, stride, dilation] = [self.kernel, self.stride, self.dilation].map(crate::lay::last);
         let window = match self.padding {
             Padding::Each(each) => Window::new(kernel).stride(stride).padding_each(crate::lay::last(each)),
+            Padding::Valid => Window::new(kernel).stride(stride),
             Padding::SameUpper => Window::same_upper(kernel, stride),
             Padding::SameLower => Window::same_lower(kernel, stride),
         };
         let window = window.dilation(dilation);
-        if self.ceil { window.ceil() } else { window }
+        if self.ceil && !matches!(self.padding, Padding::Valid) { window.ceil() } else { window }
     }
 
     pub fn plan(&self, shape: Shape<3>, out: Shape<3>) -> Plan {
@@ -102,6 +137,7 @@ impl Spec {
             let total = ((out.spatial[i] as i64 - 1) * s + d * (k - 1) + 1 - n).max(0);
             let (before, after) = match self.padding {
                 Padding::Each(each) => (each[i][0] as i64, each[i][1] as i64),
+                Padding::Valid => (0, 0),
                 Padding::SameUpper => (total / 2, total - total / 2),
                 Padding::SameLower => (total - total / 2, total / 2),
             };
@@ -113,7 +149,7 @@ impl Spec {
             };
             (0..out.spatial[i] as i64).map(taps).collect()
         });
-        Plan { shape, axes }
+        Plan { shape, axes, ours: false }
     }
 }
 
@@ -125,7 +161,7 @@ impl Plan {
             let taps = |o: usize| Vec::from_iter(o * n / size..((o + 1) * n).div_ceil(size));
             (0..size).map(taps).map(|real| Taps { padded: real.len(), real }).collect()
         });
-        Self { shape, axes }
+        Self { shape, axes, ours: false }
     }
 
     /// Every output in the order of [`Image`].
