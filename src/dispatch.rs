@@ -4,7 +4,7 @@
 use crate::element::Element;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::Avx2;
-use crate::lanes::{self, Lanes, Portable, Scalar};
+use crate::lanes::{self, Lanes, Portable, Read, Scalar};
 use core::fmt;
 
 /// An instruction set that this machine has.
@@ -101,6 +101,74 @@ impl<T: Element> Door<T> for Native {
         kernel.run(T::native())
     }
 }
+
+/// Work on rows of `T` that are read as `f32`, on lanes that can read them.
+pub trait ReadKernel<T: Readable> {
+    /// What the work returns.
+    type Output;
+    /// Does the work.
+    fn run<L: Read<T>>(self, lanes: L) -> Self::Output;
+}
+
+/// A way to lanes that read `T`.
+pub(crate) trait ReadDoor<T: Readable> {
+    /// Runs `kernel` behind this door.
+    fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output;
+}
+
+impl<T: Readable> ReadDoor<T> for Isa {
+    #[inline]
+    fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output {
+        T::read_on(self, kernel)
+    }
+}
+
+impl<T: Readable> ReadDoor<T> for Native {
+    #[inline(always)]
+    fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output {
+        T::read_natively(kernel)
+    }
+}
+
+/// An element type that the lanes of `f32` read on every instruction set.
+pub trait Readable: bytemuck::Pod {
+    /// Runs `kernel` on the lanes of `isa`.
+    fn read_on<K: ReadKernel<Self>>(isa: Isa, kernel: K) -> K::Output;
+    /// Runs `kernel` on the lanes known when compiling.
+    fn read_natively<K: ReadKernel<Self>>(kernel: K) -> K::Output;
+}
+
+/// Stamped per element type, so that `Avx2: Read<i8>` is a plain fact.
+macro_rules! readable {
+    ($($element:ty),*) => {$(
+        impl Readable for $element {
+            fn read_on<K: ReadKernel<Self>>(isa: Isa, kernel: K) -> K::Output {
+                match isa.0 {
+                    Kind::Scalar => kernel.run(Scalar),
+                    Kind::Portable => kernel.run(Portable),
+                    #[cfg(target_arch = "x86_64")]
+                    Kind::Avx2(lanes) => {
+                        #[target_feature(enable = "avx2,f16c")]
+                        fn enter<K: ReadKernel<$element>>(lanes: Avx2, kernel: K) -> K::Output {
+                            kernel.run(lanes)
+                        }
+                        // SAFETY: an `Avx2` value exists only where AVX2 and F16C do.
+                        unsafe { enter(lanes, kernel) }
+                    }
+                }
+            }
+
+            #[inline(always)]
+            fn read_natively<K: ReadKernel<Self>>(kernel: K) -> K::Output {
+                kernel.run(lanes::NATIVE)
+            }
+        }
+    )*};
+}
+
+readable!(f32, i8, u8);
+#[cfg(feature = "half")]
+readable!(half::f16, half::bf16);
 
 /// An element type that every instruction set has lanes for.
 pub trait Lanewise: Sized {

@@ -84,6 +84,16 @@ pub enum Argument {
     Weights,
     /// One score a token.
     Scores,
+    /// One scale a row.
+    Scales,
+    /// Where sequences start and end.
+    Sequences,
+    /// One count a sequence.
+    Counts,
+    /// What a streaming pool works in.
+    State,
+    /// The least and the greatest value of each dimension.
+    Ranges,
     /// One index an output.
     Indices,
 }
@@ -96,6 +106,11 @@ impl fmt::Display for Argument {
             Self::Mask => "mask",
             Self::Weights => "weights",
             Self::Scores => "scores",
+            Self::Scales => "scales",
+            Self::Sequences => "sequences",
+            Self::Counts => "counts",
+            Self::State => "state",
+            Self::Ranges => "ranges",
             Self::Indices => "indices",
         })
     }
@@ -205,6 +220,23 @@ pub enum PoolError {
         /// Cells that can be named.
         cells: usize,
     },
+    /// A token id that names no row of the table.
+    TokenId {
+        /// Its place among the ids.
+        position: usize,
+        /// Rows of the table.
+        rows: usize,
+    },
+    /// A sequence that does not lie within the tokens.
+    Sequence {
+        /// Which one.
+        sequence: usize,
+        /// Tokens of all.
+        tokens: usize,
+    },
+    /// Two streaming pools that cannot be merged: their modes or dimensions differ, or a mode needs to know
+    /// how far along the sequence a token lies.
+    Merge,
     /// More cells than the index type can number.
     IndexType {
         /// Cells to number.
@@ -258,6 +290,13 @@ impl fmt::Display for PoolError {
             Self::Index { position, cells } => {
                 write!(f, "index {position} does not name one of the output's {cells} cells")
             }
+            Self::TokenId { position, rows } => {
+                write!(f, "the token id at {position} does not name one of the table's {rows} rows")
+            }
+            Self::Sequence { sequence, tokens } => {
+                write!(f, "sequence {sequence} does not start and end, in this order, within the {tokens} tokens")
+            }
+            Self::Merge => f.write_str("the two pools differ in mode or dimension, or the mode depends on positions"),
             Self::IndexType { cells } => write!(f, "the index type is too small to number {cells} cells"),
             Self::Attribute { name, reason } => write!(f, "the attribute {name} {reason}"),
             Self::Clamp => f.write_str("the clamp bounds are NaN or the lower one is above the upper one"),

@@ -2,7 +2,7 @@
 //! pool that runs it, and the reference that its answer is checked with.
 #![allow(dead_code, unreachable_pub)] // each bench uses its part
 
-use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
+use lanepool::tokens::{Empty, Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use lanepool::{AvgPool, Divisor, GlobalAvgPool, GlobalMaxPool, Isa, MaxPool, Shape, View, ViewMut, Window, reference};
 
 /// Of no matter to floats.
@@ -224,24 +224,16 @@ fn work(name: String, dims: [usize; 3], out_dims: [usize; 3], nhwc: bool, run: R
     Work { name, input, output, run, reference }
 }
 
-#[derive(Clone, Copy)]
-enum TokenMode {
-    Mean,
-    Max,
-    Weighted,
-    Attention,
-}
-
 /// Name, mode, batch, tokens, dim, normalised.
-const TOKENS: [(&str, TokenMode, [usize; 3], bool); 8] = [
-    ("tok_mean_minilm", TokenMode::Mean, [1, 128, 384], false),
-    ("tok_mean_base", TokenMode::Mean, [1, 512, 768], false),
-    ("tok_mean_large", TokenMode::Mean, [1, 8192, 1024], false),
-    ("tok_mean_batch", TokenMode::Mean, [32, 128, 384], false),
-    ("tok_mean_l2", TokenMode::Mean, [1, 512, 768], true),
-    ("tok_max_base", TokenMode::Max, [1, 512, 768], false),
-    ("tok_wmean_base", TokenMode::Weighted, [1, 512, 768], false),
-    ("tok_attn_base", TokenMode::Attention, [1, 512, 768], false),
+const TOKENS: [(&str, Mode, [usize; 3], bool); 8] = [
+    ("tok_mean_minilm", Mode::Mean, [1, 128, 384], false),
+    ("tok_mean_base", Mode::Mean, [1, 512, 768], false),
+    ("tok_mean_large", Mode::Mean, [1, 8192, 1024], false),
+    ("tok_mean_batch", Mode::Mean, [32, 128, 384], false),
+    ("tok_mean_l2", Mode::Mean, [1, 512, 768], true),
+    ("tok_max_base", Mode::Max, [1, 512, 768], false),
+    ("tok_wmean_base", Mode::WeightedMean, [1, 512, 768], false),
+    ("tok_attn_base", Mode::Attention, [1, 512, 768], false),
 ];
 
 /// The token workloads.
@@ -252,7 +244,7 @@ pub fn tokens() -> Vec<Work> {
         .collect()
 }
 
-fn token_work(name: &str, mode: TokenMode, batch: usize, tokens: usize, dim: usize, l2: bool) -> Work {
+fn token_work(name: &str, mode: Mode, batch: usize, tokens: usize, dim: usize, l2: bool) -> Work {
     let values: Vec<f32> = numbers(tokens).iter().map(|x| x + 1.0).collect();
     // All tokens are real in a single sequence, as in the rivals' figures; lengths differ in a batch.
     let mask = move |b: usize| -> Vec<u8> {
@@ -263,13 +255,7 @@ fn token_work(name: &str, mode: TokenMode, batch: usize, tokens: usize, dim: usi
     let run: Run = {
         let (values, masks) = (values.clone(), masks.clone());
         Box::new(move |isa, x, y| {
-            let mode = match mode {
-                TokenMode::Mean => Mode::Mean,
-                TokenMode::Max => Mode::Max,
-                TokenMode::Weighted => Mode::WeightedMean(&values),
-                TokenMode::Attention => Mode::Attention(&values),
-            };
-            let mut pool = TokenPool::new(mode);
+            let mut pool = TokenPool::new(mode).weights(&values);
             if l2 {
                 pool = pool.l2_normalize(L2_EPSILON);
             }
@@ -280,15 +266,9 @@ fn token_work(name: &str, mode: TokenMode, batch: usize, tokens: usize, dim: usi
         })
     };
     let reference: Reference = Box::new(move |x, y| {
-        let mode = match mode {
-            TokenMode::Mean => reference::Mode::Mean,
-            TokenMode::Max => reference::Mode::Max,
-            TokenMode::Weighted => reference::Mode::WeightedMean(&values),
-            TokenMode::Attention => reference::Mode::Attention(&values),
-        };
         for ((x, y), mask) in x.chunks_exact(tokens * dim).zip(y.chunks_exact_mut(dim)).zip(&masks) {
             let keep: Vec<_> = mask.iter().map(|&keep| keep != 0).collect();
-            reference::tokens(mode, x, &keep, y);
+            reference::tokens(mode, x, &keep, &values, Empty::Zeros, y);
             if l2 {
                 reference::l2_normalize(y, L2_EPSILON);
             }

@@ -7,9 +7,9 @@
 mod common;
 
 use arbitrary::Arbitrary;
-use common::{Random, SENTINEL, assert_same, isas, token_modes};
+use common::{Random, SENTINEL, assert_same, isas, leaves_zeros_open, TOKEN_MODES};
 use lanepool::reference;
-use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
+use lanepool::tokens::{Empty, Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -39,7 +39,7 @@ fuzz_target!(|input: Input| {
         assert!(TokenPool::new(Mode::Mean).run(sequence, Keep::mask(&mask), &mut y).is_err());
         assert!(TokenPool::new(Mode::Max).run(sequence, Keep::length(count + 1), &mut y[..dim]).is_err());
         weights.push(0.0);
-        assert!(TokenPool::new(Mode::Attention(&weights)).run(sequence, Keep::all(), &mut y[..dim]).is_err());
+        assert!(TokenPool::new(Mode::Attention).weights(&weights).run(sequence, Keep::all(), &mut y[..dim]).is_err());
         assert!(y.iter().all(|&y| y == SENTINEL));
         return;
     }
@@ -58,17 +58,18 @@ fuzz_target!(|input: Input| {
         data[t * stride..][..dim].copy_from_slice(&dense[t * dim..][..dim]);
     }
     let sequence = Tokens::with_stride(&data, [count, dim], stride).unwrap();
-    for (mode, textbook) in token_modes(&weights, &weights) {
-        let mut want = vec![0.0; dim];
-        let pooled = reference::tokens(textbook, &dense, &flags, &mut want);
+    for mode in TOKEN_MODES {
+        let mut want = vec![0.0; dim * mode.parts()];
+        let pooled = reference::tokens(mode, &dense, &flags, &weights, Empty::Zeros, &mut want);
+        let pool = TokenPool::new(mode).weights(&weights);
         let mut normal = want.clone();
         reference::l2_normalize(&mut normal, L2_EPSILON);
         for isa in isas() {
-            let mut y = vec![SENTINEL; dim];
-            assert_eq!(TokenPool::new(mode).run_on(isa, sequence, keep, &mut y).unwrap(), pooled);
-            let zeros = matches!(mode, Mode::Max);
+            let mut y = vec![SENTINEL; want.len()];
+            assert_eq!(pool.run_on(isa, sequence, keep, &mut y).unwrap(), pooled);
+            let zeros = leaves_zeros_open(mode);
             assert_same(&y, &want, zeros, (mode, isa));
-            TokenPool::new(mode).l2_normalize(L2_EPSILON).run_on(isa, sequence, keep, &mut y).unwrap();
+            pool.l2_normalize(L2_EPSILON).run_on(isa, sequence, keep, &mut y).unwrap();
             assert_same(&y, &normal, zeros, (mode, isa, "normalised"));
         }
     }

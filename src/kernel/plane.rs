@@ -183,8 +183,8 @@ impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
         while c < self.0.from.shape.channels {
             let width = cells.len().min(self.0.from.shape.channels - c);
             let Some(cells) = cells.get_mut(..width) else { return };
-            let rows = pixels(self.0.from, n, c).map(|at| (at, ()));
-            rows::fold(lanes, Plain(self.0.reduce), self.0.input, step, rows, cells);
+            let rows = pixels(self.0.from, n, c);
+            rows::fold_all(lanes, Plain::<T, _>::new(self.0.reduce), self.0.input, step, rows, cells);
             let (to, step) = (self.0.to.at(n, c, [0; 3]), self.0.to.strides.channel);
             rows::finish(lanes, self.0.reduce, cells, by, self.0.output, to, step);
             c += width;

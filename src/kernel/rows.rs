@@ -5,218 +5,284 @@
 
 use super::store_apart;
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, Register};
-use crate::reduce::{Mean, Reduce};
+use crate::lanes::{Array, Block, Floats, Lanes, Register};
+use crate::reduce::Reduce;
 use crate::view::{Reader, Writer, gather, scatter};
+use bytemuck::{Pod, Zeroable};
+use core::marker::PhantomData;
 
 /// Rows merged per pass over the partial results.
 const BLOCK: usize = 8;
-/// Vectors of columns side by side: independent chains, so that none waits for itself.
+/// Registers of partial results side by side: independent chains, so that none waits for itself.
 const TILE: usize = 8;
 
-/// How an element of a row enters its column.
-pub(crate) trait Entry<T: Element>: Copy {
-    type Reduce: Reduce<T>;
+/// How the elements of a row enter their columns, on lanes `L`.
+pub(crate) trait Entry<L: Copy>: Copy {
+    /// An element of a row.
+    type Item: Pod;
+    /// As many as a vector has.
+    type From: Block<Self::Item>;
+    /// The same in registers.
+    type V: Copy;
     /// What a row brings along besides its elements.
     type Weight: Copy;
+    /// Partial results of a vector of columns.
+    type Part: Register<L>;
+    /// Every part of a partial result.
+    type Acc: Parts<Self::Part>;
+    /// Elements of a vector.
+    const N: usize;
 
-    fn reduce(self) -> Self::Reduce;
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V, weight: Self::Weight) -> <Self::Reduce as Reduce<T>>::Acc<L>;
+    /// Elements from memory.
+    fn load(self, lanes: L, from: &Self::From) -> Self::V;
+    /// The partial results of the first row.
+    fn first(self, lanes: L, v: Self::V, weight: Self::Weight) -> Self::Acc;
+    /// The partial results with one more row.
+    fn next(self, lanes: L, acc: Self::Acc, v: Self::V, weight: Self::Weight) -> Self::Acc;
 }
 
-/// Elements enter as they are.
-#[derive(Clone, Copy)]
-pub(crate) struct Plain<R>(pub(crate) R);
+/// One or several of a kind.
+pub(crate) trait Parts<P>: Copy {
+    /// How many.
+    const COUNT: usize;
+    /// Each by its place.
+    fn from_fn(f: impl FnMut(usize) -> P) -> Self;
+    /// All in their order.
+    fn each(self, f: impl FnMut(usize, P));
+}
 
-impl<T: Element, R: Reduce<T>> Entry<T> for Plain<R> {
-    type Reduce = R;
+// Spelled out: in a large function, the compiler gives up on inlining loops over arrays of closures.
+impl<P: Copy> Parts<P> for [P; 1] {
+    const COUNT: usize = 1;
+
+    #[inline(always)]
+    fn from_fn(mut f: impl FnMut(usize) -> P) -> Self {
+        [f(0)]
+    }
+
+    #[inline(always)]
+    fn each(self, mut f: impl FnMut(usize, P)) {
+        let [one] = self;
+        f(0, one);
+    }
+}
+
+impl<P: Copy> Parts<P> for [P; 2] {
+    const COUNT: usize = 2;
+
+    #[inline(always)]
+    fn from_fn(mut f: impl FnMut(usize) -> P) -> Self {
+        [f(0), f(1)]
+    }
+
+    #[inline(always)]
+    fn each(self, mut f: impl FnMut(usize, P)) {
+        let [one, two] = self;
+        f(0, one);
+        f(1, two);
+    }
+}
+
+/// Elements enter by a reducer, as they are.
+pub(crate) struct Plain<T, R>(R, PhantomData<T>);
+
+impl<T, R: Copy> Clone for Plain<T, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, R: Copy> Copy for Plain<T, R> {}
+
+impl<T, R> Plain<T, R> {
+    pub(crate) fn new(reduce: R) -> Self {
+        Self(reduce, PhantomData)
+    }
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T>> Entry<L> for Plain<T, R> {
+    type Item = T;
+    type From = Array<T, L>;
+    type V = L::V;
     type Weight = ();
+    type Part = R::Acc<L>;
+    type Acc = [R::Acc<L>; 1];
+    const N: usize = L::N;
 
     #[inline(always)]
-    fn reduce(self) -> R {
-        self.0
+    fn load(self, lanes: L, from: &Array<T, L>) -> L::V {
+        L::V::load(lanes, from)
     }
 
     #[inline(always)]
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V, _: ()) -> R::Acc<L> {
-        self.0.lift(lanes, v)
-    }
-}
-
-/// Elements enter multiplied by the weight of their row.
-#[derive(Clone, Copy)]
-pub(crate) struct Weighted<R>(pub(crate) R);
-
-impl<T: Element> Entry<T> for Weighted<Mean<T>> {
-    type Reduce = Mean<T>;
-    type Weight = T::Sum;
-
-    #[inline(always)]
-    fn reduce(self) -> Mean<T> {
-        self.0
+    fn first(self, lanes: L, v: L::V, (): ()) -> Self::Acc {
+        [self.0.lift(lanes, v)]
     }
 
     #[inline(always)]
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V, weight: T::Sum) -> L::Sum {
-        lanes.mul(L::Sum::splat(lanes, weight), lanes.widen(v))
+    fn next(self, lanes: L, [acc]: Self::Acc, v: L::V, (): ()) -> Self::Acc {
+        [self.0.merge(lanes, acc, self.0.lift(lanes, v))]
     }
 }
 
-type Cell<T, E> = <<E as Entry<T>>::Reduce as Reduce<T>>::Cell;
-type Acc<T, E, L> = <<E as Entry<T>>::Reduce as Reduce<T>>::Acc<L>;
-type Cells<T, E, L> = crate::reduce::Cells<T, L, <E as Entry<T>>::Reduce>;
+type Cell<E, L> = <<E as Entry<L>>::Part as Register<L>>::Item;
+type PartArray<E, L> = <<E as Entry<L>>::Part as Register<L>>::Array;
 
-/// Merges rows into `cells`, one cell a column, and returns how many there were; without any,
-/// `cells` is left as it was. A row is where its first element lies, and its weight; its
+/// Merges rows into `cells`, which hold nothing yet if `fresh`; without any row, `cells` is left as it was. There is
+/// one cell a column, and after these as many of the next part. A row is where its first element lies, and its weight; its
 /// elements lie `step` apart.
 #[inline(always)]
-pub(crate) fn fold<T: Element, L: Lanes<T>, E: Entry<T>>(
+pub(crate) fn fold<L: Copy, E: Entry<L>>(
     lanes: L,
     entry: E,
-    data: &[T],
+    data: &[E::Item],
     step: usize,
-    mut rows: impl Iterator<Item = (usize, E::Weight)>,
-    cells: &mut [Cell<T, E>],
-) -> usize {
-    let mut count = 0;
+    mut fresh: bool,
+    rows: &[(usize, E::Weight)],
+    cells: &mut [Cell<E, L>],
+) {
+    // By numbers that the compiler knows, so that no loop over rows is left: that halves the time.
+    let (blocks, rest) = rows.as_chunks::<BLOCK>();
+    for rows in blocks {
+        Pass { lanes, entry, data, step, rows, fresh }.run(cells);
+        fresh = false;
+    }
+    let (pairs, rest) = rest.as_chunks::<2>();
+    for rows in pairs {
+        Pass { lanes, entry, data, step, rows, fresh }.run(cells);
+        fresh = false;
+    }
+    for row in rest {
+        Pass { lanes, entry, data, step, rows: &[*row], fresh }.run(cells);
+    }
+}
+
+/// The same of rows as they come.
+#[inline(always)]
+pub(crate) fn fold_all<L: Copy, E: Entry<L, Weight = ()>>(
+    lanes: L,
+    entry: E,
+    data: &[E::Item],
+    step: usize,
+    mut rows: impl Iterator<Item = usize>,
+    cells: &mut [Cell<E, L>],
+) {
+    let mut fresh = true;
     while let Some(first) = rows.next() {
-        let mut block = [first; BLOCK];
+        let mut block = [(first, ()); BLOCK];
         let mut n = 1;
         for (to, row) in block[1..].iter_mut().zip(&mut rows) {
-            *to = row;
+            *to = (row, ());
             n += 1;
         }
         // `n` is at most the length, which the compiler cannot see.
-        let rows = block.get(..n).unwrap_or(&block);
-        Pass { lanes, entry, data, step, rows, fresh: count == 0 }.run(cells);
-        count += n;
+        fold(lanes, entry, data, step, fresh, block.get(..n).unwrap_or(&block), cells);
+        fresh = false;
     }
-    count
 }
 
 /// A few rows on their way into the cells.
-struct Pass<'a, T, L, E: Entry<T>>
-where
-    T: Element,
-{
+struct Pass<'a, L: Copy, E: Entry<L>, const R: usize> {
     lanes: L,
     entry: E,
-    data: &'a [T],
+    data: &'a [E::Item],
+    /// Elements from one column to the next.
     step: usize,
-    rows: &'a [(usize, E::Weight)],
+    rows: &'a [(usize, E::Weight); R],
     /// Whether the cells hold nothing yet.
     fresh: bool,
 }
 
-impl<T: Element, L: Lanes<T>, E: Entry<T>> Pass<'_, T, L, E> {
+impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
     #[inline(always)]
-    fn run(&self, cells: &mut [Cell<T, E>]) {
-        let width = cells.len();
+    fn run(&self, cells: &mut [Cell<E, L>]) {
+        let width = cells.len() / E::Acc::COUNT;
         let mut c = 0;
         if self.step == 1 {
-            match Acc::<T, E, L>::REGISTERS {
-                1 => c = self.tiles::<TILE>(cells, c),
-                2 => c = self.tiles::<{ TILE / 2 }>(cells, c),
-                _ => c = self.tiles::<{ TILE / 4 }>(cells, c),
+            match E::Part::REGISTERS * E::Acc::COUNT {
+                1 => c = self.tiles::<TILE>(cells, width, c),
+                2 => c = self.tiles::<{ TILE / 2 }>(cells, width, c),
+                _ => c = self.tiles::<{ TILE / 4 }>(cells, width, c),
             }
-            c = self.tiles::<1>(cells, c);
+            c = self.tiles::<1>(cells, width, c);
         }
         while c < width {
-            let n = L::N.min(width - c);
-            let mut array: Cells<T, E, L> = gather(cells, c, 1, n);
-            let acc = self.merge(&Gathered { pass: self, n }, c, [Acc::<T, E, L>::load(self.lanes, &array)]);
-            acc[0].store(self.lanes, &mut array);
-            scatter(cells, c, 1, n, &array);
+            let n = E::N.min(width - c);
+            let held = E::Acc::from_fn(
+                #[inline(always)]
+                |part| E::Part::load(self.lanes, &gather(cells, part * width + c, 1, n)),
+            );
+            let [acc] = self.merge(
+                [held],
+                #[inline(always)]
+                |at| [self.entry.load(self.lanes, &gather(self.data, at + c * self.step, self.step, n))],
+            );
+            acc.each(
+                #[inline(always)]
+                |part, acc| {
+                    let mut array = PartArray::<E, L>::zeroed();
+                    acc.store(self.lanes, &mut array);
+                    scatter(cells, part * width + c, 1, n, &array);
+                },
+            );
             c += n;
         }
     }
 
     /// Tiles of `V` vectors from column `c` on; returns the first column that is left.
     #[inline(always)]
-    fn tiles<const V: usize>(&self, cells: &mut [Cell<T, E>], mut c: usize) -> usize {
-        let width = cells.len();
-        if let (Some(reader), Some(mut writer)) = (Reader::new(self.data), Writer::new(cells)) {
-            while c + V * L::N <= width {
-                let arrays: &mut [Cells<T, E, L>; V] = writer.at(c);
-                let lanes = self.lanes;
-                let acc: Held<T, E, L, V> = core::array::from_fn(
+    fn tiles<const V: usize>(&self, cells: &mut [Cell<E, L>], width: usize, mut c: usize) -> usize {
+        let (lanes, entry) = (self.lanes, self.entry);
+        if let (Some(reader), Some(mut writer)) =
+            (Reader::<_, [E::From; V]>::new(self.data), Writer::<_, [PartArray<E, L>; V]>::new(cells))
+        {
+            while c + V * E::N <= width {
+                let held = core::array::from_fn(
                     #[inline(always)]
-                    |v| Acc::<T, E, L>::load(lanes, &arrays[v]),
+                    |v| {
+                        E::Acc::from_fn(
+                            #[inline(always)]
+                            |part| E::Part::load(lanes, &writer.at(part * width + c)[v]),
+                        )
+                    },
                 );
-                let acc = self.merge(&Tiled { pass: self, reader }, c, acc);
-                for (array, acc) in arrays.iter_mut().zip(acc) {
-                    acc.store(lanes, array);
+                let acc: [E::Acc; V] = self.merge(
+                    held,
+                    #[inline(always)]
+                    |at| {
+                        let arrays = reader.at(at + c);
+                        core::array::from_fn(
+                            #[inline(always)]
+                            |v| entry.load(lanes, &arrays[v]),
+                        )
+                    },
+                );
+                for (v, acc) in acc.into_iter().enumerate() {
+                    acc.each(
+                        #[inline(always)]
+                        |part, acc| acc.store(lanes, &mut writer.at(part * width + c)[v]),
+                    );
                 }
-                c += V * L::N;
+                c += V * E::N;
             }
         }
         c
     }
 
-    /// Merges the rows, in their order, into what the cells hold.
+    /// Merges the rows, in their order, into what the cells hold; `load` reads from a row.
     #[inline(always)]
-    fn merge<const V: usize>(
-        &self,
-        source: &impl Lift<T, L, E, V>,
-        c: usize,
-        held: Held<T, E, L, V>,
-    ) -> Held<T, E, L, V> {
-        let reduce = self.entry.reduce();
-        let Some((&(at, weight), rest)) = self.rows.split_first() else { return held };
-        let mut acc = source.lift(at, c, weight);
-        if !self.fresh {
-            for (acc, held) in acc.iter_mut().zip(held) {
-                *acc = reduce.merge(self.lanes, held, *acc);
-            }
-        }
-        for &(at, weight) in rest {
-            let next = source.lift(at, c, weight);
-            for (acc, next) in acc.iter_mut().zip(next) {
-                *acc = reduce.merge(self.lanes, *acc, next);
+    fn merge<const V: usize>(&self, held: [E::Acc; V], load: impl Fn(usize) -> [E::V; V]) -> [E::Acc; V] {
+        let (lanes, entry, mut acc) = (self.lanes, self.entry, held);
+        for (r, &(at, weight)) in self.rows.iter().enumerate() {
+            for (acc, v) in acc.iter_mut().zip(load(at)) {
+                *acc = if r == 0 && self.fresh {
+                    entry.first(lanes, v, weight)
+                } else {
+                    entry.next(lanes, *acc, v, weight)
+                };
             }
         }
         acc
-    }
-}
-
-type Held<T, E, L, const V: usize> = [Acc<T, E, L>; V];
-
-/// `V` vectors of the row at `at`, from column `c` on, as partial results.
-trait Lift<T: Element, L: Lanes<T>, E: Entry<T>, const V: usize> {
-    fn lift(&self, at: usize, c: usize, weight: E::Weight) -> Held<T, E, L, V>;
-}
-
-/// Adjacent columns.
-struct Tiled<'a, T: Element, L: Lanes<T>, E: Entry<T>, const V: usize> {
-    pass: &'a Pass<'a, T, L, E>,
-    reader: Reader<'a, T, [Array<T, L>; V]>,
-}
-
-impl<T: Element, L: Lanes<T>, E: Entry<T>, const V: usize> Lift<T, L, E, V> for Tiled<'_, T, L, E, V> {
-    #[inline(always)]
-    fn lift(&self, at: usize, c: usize, weight: E::Weight) -> Held<T, E, L, V> {
-        let lanes = self.pass.lanes;
-        let entry = self.pass.entry;
-        let arrays = self.reader.at(at + c);
-        core::array::from_fn(
-            #[inline(always)]
-            |v| entry.lift(lanes, L::V::load(lanes, &arrays[v]), weight),
-        )
-    }
-}
-
-/// Fewer columns than a vector, or columns apart.
-struct Gathered<'a, T: Element, L: Lanes<T>, E: Entry<T>> {
-    pass: &'a Pass<'a, T, L, E>,
-    n: usize,
-}
-
-impl<T: Element, L: Lanes<T>, E: Entry<T>> Lift<T, L, E, 1> for Gathered<'_, T, L, E> {
-    #[inline(always)]
-    fn lift(&self, at: usize, c: usize, weight: E::Weight) -> Held<T, E, L, 1> {
-        let Pass { lanes, entry, data, step, .. } = *self.pass;
-        let array = gather(data, at + c * step, step, self.n);
-        [entry.lift(lanes, L::V::load(lanes, &array), weight)]
     }
 }
 
@@ -241,20 +307,17 @@ pub(crate) fn finish<T: Element, L: Lanes<T>, R: Reduce<T>>(
     }
 }
 
-/// Finishes cells that are elements, where they are.
+/// Divides each cell.
 #[inline(always)]
-pub(crate) fn finish_in_place<T: Element, L: Lanes<T>, R: Reduce<T, Cell = T>>(
-    lanes: L,
-    reduce: R,
-    cells: &mut [T],
-    by: T::Divisor,
-) {
+pub(crate) fn divide<L: Floats>(lanes: L, cells: &mut [f32], by: f32) {
+    let n = <L as Lanes<f32>>::N;
     let mut c = 0;
-    while c < cells.len() {
-        let n = L::N.min(cells.len() - c);
-        let array = gather(cells, c, 1, n);
-        let v = reduce.finish(lanes, R::Acc::<L>::load(lanes, &array), by);
-        store_apart(lanes, v, cells, c, 1, n);
-        c += n;
+    if let Some(mut writer) = Writer::<f32, Array<f32, L>>::new(cells) {
+        while c + n <= writer.len() {
+            let array = writer.at(c);
+            lanes.mean(L::F::load(lanes, array), by).store(lanes, array);
+            c += n;
+        }
     }
+    cells.iter_mut().skip(c).for_each(|cell| *cell /= by);
 }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Lanes, Register, composite, few_like_many};
+use super::{Indices, Lanes, Read, Register, composite, few_like_many};
 use crate::round::Ratio;
 use core::arch::x86_64::*;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -460,6 +460,30 @@ fn quotient(sum: __m256i, by: &Ratio) -> __m256i {
         _mm256_cvtpd_epi32(q)
     });
     _mm256_add_epi32(_mm256_set_m128i(high, low), _mm256_set1_epi32(by.last))
+}
+
+/// Eight codes as floats.
+macro_rules! codes {
+    ($($T:ty: $read:ident, $widen:ident;)*) => {$(
+        impl Read<$T> for Avx2 {
+            type From = [$T; 8];
+
+            #[inline(always)]
+            fn read(self, from: &[$T; 8]) -> F32x8 {
+                F32x8(safe!($read(bytemuck::must_cast(*from))))
+            }
+        }
+
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn $read(codes: i64) -> __m256 {
+            _mm256_cvtepi32_ps($widen(_mm_cvtsi64_si128(codes)))
+        }
+    )*};
+}
+codes! {
+    i8: read_i8, _mm256_cvtepi8_epi32;
+    u8: read_u8, _mm256_cvtepu8_epi32;
 }
 
 #[cfg(feature = "half")]

@@ -10,7 +10,9 @@
 
 #[cfg(feature = "half")]
 mod half;
+mod read;
 mod scalar;
+pub(crate) use read::{Floats, Read};
 pub(crate) use scalar::Scalar;
 
 // `wide` has no instructions for the other targets, and its fallback loses to plain arrays.

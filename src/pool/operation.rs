@@ -68,7 +68,12 @@ impl LpNorm {
         Self { p, mean: false, floor: None }
     }
 
-    fn norm<S: Real>(&self) -> Norm<S> {
+    /// GeM's: the mean of powers of what is at least `floor`.
+    pub(crate) const fn generalized_mean(p: f64, floor: f64) -> Self {
+        Self { p, mean: true, floor: Some(floor) }
+    }
+
+    pub(crate) fn norm<S: Real>(&self) -> Norm<S> {
         let exponent = match self.p {
             f64::INFINITY => Exponent::Infinity,
             p if p <= 8.0 && p as u8 as f64 == p => Exponent::Integer(p as u8),

@@ -9,8 +9,10 @@
 //! integers are exact.
 
 mod number;
+mod tokens;
 
 pub use number::{Finish, Number, Real, requantized};
+pub use tokens::{l2_normalize, tokens};
 
 /// One axis of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -439,67 +441,4 @@ pub fn global_lp_pool<T: Number<Sum: Real>>(order: Order, planes: usize, input: 
         let powers = sum::<T>(order, plane.iter().map(|x| norm.power(x.widen())));
         *to = norm.of(powers, cells as i64, plane.iter().copied());
     }
-}
-
-/// How tokens become one vector.
-#[derive(Clone, Copy, Debug)]
-pub enum Mode<'a> {
-    /// The first kept one.
-    First,
-    /// The last kept one.
-    Last,
-    /// The mean.
-    Mean,
-    /// The sum over the square root of the number.
-    MeanSqrtLength,
-    /// The mean by 1, 2, 3.., counted from the first kept one.
-    PositionWeightedMean,
-    /// The greatest of each dimension.
-    Max,
-    /// The mean by given weights.
-    WeightedMean(&'a [f32]),
-    /// The mean by the softmax of given scores.
-    Attention(&'a [f32]),
-}
-
-/// Pools dense `[tokens, dim]` rows, of which `keep` says which count; returns how many did.
-pub fn tokens(mode: Mode<'_>, input: &[f32], keep: &[bool], output: &mut [f32]) -> usize {
-    let dim = output.len();
-    let score = |t: usize| match mode {
-        Mode::Attention(scores) => scores[t],
-        _ => 0.0,
-    };
-    let is_kept = |t: &usize| keep[*t] && score(*t) != f32::NEG_INFINITY;
-    let kept = || (0..keep.len()).filter(is_kept);
-    let greatest = kept().map(score).fold(f32::NEG_INFINITY, |a, b| greater(a, b, true));
-    let weight = |t: usize| match mode {
-        Mode::WeightedMean(weights) => weights[t],
-        Mode::Attention(scores) => libm::expf(scores[t] - greatest),
-        Mode::PositionWeightedMean => (t + 1 - kept().next().unwrap_or(0)) as f32,
-        _ => 1.0,
-    };
-    let total = sum::<f32>(Order::Sequential, kept().map(weight));
-    let total = if matches!(mode, Mode::MeanSqrtLength) { libm::sqrtf(total) } else { total };
-    for (d, output) in output.iter_mut().enumerate() {
-        let column = |t: usize| input[t * dim + d];
-        let terms = || kept().map(|t| weight(t) * column(t));
-        *output = match mode {
-            Mode::First => kept().next().map_or(0.0, column),
-            Mode::Last => kept().next_back().map_or(0.0, column),
-            Mode::Max => kept().map(column).reduce(|a, b| greater(a, b, false)).unwrap_or(0.0),
-            _ if total == 0.0 => 0.0,
-            _ => sum::<f32>(Order::Sequential, terms()) / total,
-        };
-    }
-    match mode {
-        Mode::First | Mode::Last => kept().count().min(1),
-        _ => kept().count(),
-    }
-}
-
-/// Divides a vector by its Euclidean length, or by `epsilon` if that is greater.
-pub fn l2_normalize(vector: &mut [f32], epsilon: f32) {
-    let length = libm::sqrtf(sum::<f32>(Order::Lanes, vector.iter().map(|x| x * x)));
-    let length = if length < epsilon { epsilon } else { length };
-    vector.iter_mut().for_each(|x| *x /= length);
 }

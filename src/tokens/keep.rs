@@ -1,104 +1,96 @@
-//! Sequences and which of their tokens count.
+//! Which tokens of a sequence count.
 
 use crate::error::{Argument, AxisName, PoolError};
-
-/// The token vectors of one sequence: `tokens` rows of `dim` adjacent elements.
-#[derive(Clone, Copy, Debug)]
-pub struct Tokens<'a, T> {
-    pub(super) data: &'a [T],
-    pub(super) tokens: usize,
-    pub(super) dim: usize,
-    pub(super) stride: usize,
-}
-
-impl<'a, T> Tokens<'a, T> {
-    /// Rows one after the other: `[tokens, dim]`.
-    ///
-    /// # Errors
-    /// [`PoolError::TooShort`] or [`PoolError::Overflow`].
-    pub fn new(data: &'a [T], [tokens, dim]: [usize; 2]) -> Result<Self, PoolError> {
-        Self::with_stride(data, [tokens, dim], dim)
-    }
-
-    /// Rows that start `stride` elements apart.
-    ///
-    /// # Errors
-    /// [`PoolError::TooShort`] or [`PoolError::Overflow`].
-    pub fn with_stride(data: &'a [T], [tokens, dim]: [usize; 2], stride: usize) -> Result<Self, PoolError> {
-        let needed = match (tokens.checked_sub(1), dim) {
-            (None, _) | (_, 0) => Some(0),
-            (Some(last), _) => last.checked_mul(stride).and_then(|last| last.checked_add(dim)),
-        };
-        let needed = needed.ok_or(PoolError::Overflow { axis: AxisName::Tokens })?;
-        let given = data.len();
-        if needed > given {
-            return Err(PoolError::TooShort { argument: Argument::Input, needed, given });
-        }
-        Ok(Self { data, tokens, dim, stride })
-    }
-
-    /// The first element of row `t`. Wraps only where rows have no elements.
-    #[inline(always)]
-    pub(super) const fn row(&self, t: usize) -> usize {
-        t.wrapping_mul(self.stride)
-    }
-
-    /// Rows.
-    pub const fn tokens(&self) -> usize {
-        self.tokens
-    }
-
-    /// Elements of a row.
-    pub const fn dim(&self) -> usize {
-        self.dim
-    }
-}
+use core::ops::Range;
 
 /// Which tokens of a sequence count. The others are never read.
 ///
 /// There is no default: a padded sequence whose padding is pooled gives wrong vectors
 /// without an error, so a caller without padding says [`Keep::all`].
+///
+/// With several sequences in one matrix of tokens, a mask covers all of its rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Keep<'a>(Kept<'a>);
-
-#[derive(Clone, Copy, Debug)]
-enum Kept<'a> {
-    All,
-    Length(usize),
-    Mask(&'a [u8]),
-    Bools(&'a [bool]),
+pub struct Keep<'a> {
+    kept: Kept<'a>,
+    skip: usize,
 }
+
+/// As a caller has them.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub enum Kept<'a> {
+    All,
+    Range(usize, usize),
+    U8(&'a [u8]),
+    Bool(&'a [bool]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+    F32(&'a [f32]),
+}
+
+/// A type of which masks are made: `u8`, `bool`, `i32`, `i64`, `f32`. What is not zero (or false) is kept. Sealed.
+pub trait MaskElement: Copy {
+    /// The mask.
+    #[doc(hidden)]
+    fn kept(mask: &[Self]) -> Kept<'_>;
+}
+
+macro_rules! masks {
+    ($($T:ty: $Kind:ident),*) => {$(
+        impl MaskElement for $T {
+            fn kept(mask: &[$T]) -> Kept<'_> {
+                Kept::$Kind(mask)
+            }
+        }
+    )*};
+}
+masks!(u8: U8, bool: Bool, i32: I32, i64: I64, f32: F32);
 
 impl<'a> Keep<'a> {
     /// Every token.
     pub const fn all() -> Self {
-        Self(Kept::All)
+        Self { kept: Kept::All, skip: 0 }
     }
 
     /// The first `length` tokens.
     pub const fn length(length: usize) -> Self {
-        Self(Kept::Length(length))
+        Self { kept: Kept::Range(0, length), skip: 0 }
     }
 
-    /// Tokens whose byte is not zero, one byte a token.
-    pub const fn mask(mask: &'a [u8]) -> Self {
-        Self(Kept::Mask(mask))
+    /// The tokens of a range.
+    pub const fn range(range: Range<usize>) -> Self {
+        Self { kept: Kept::Range(range.start, range.end), skip: 0 }
     }
 
-    /// Tokens whose flag is true, one flag a token.
-    pub const fn bools(mask: &'a [bool]) -> Self {
-        Self(Kept::Bools(mask))
+    /// Tokens whose place in the mask is not zero, nor false; one place a token.
+    pub fn mask<M: MaskElement>(mask: &'a [M]) -> Self {
+        Self { kept: M::kept(mask), skip: 0 }
+    }
+
+    /// Leaves out the first `count` of the tokens that would be kept, of each sequence: a prompt. Positions go on
+    /// counting from the first of them.
+    pub const fn skip(mut self, count: usize) -> Self {
+        self.skip = count;
+        self
+    }
+
+    /// How many kept tokens are left out at the start of each sequence.
+    pub(super) const fn skipped(&self) -> usize {
+        self.skip
     }
 
     pub(super) fn check(&self, tokens: usize) -> Result<(), PoolError> {
-        let given = match self.0 {
+        let given = match self.kept {
             Kept::All => return Ok(()),
-            Kept::Length(end) if end <= tokens => return Ok(()),
-            Kept::Length(end) => {
-                return Err(PoolError::Range { axis: AxisName::Tokens, start: 0, end, len: tokens });
+            Kept::Range(start, end) if start <= end && end <= tokens => return Ok(()),
+            Kept::Range(start, end) => {
+                return Err(PoolError::Range { axis: AxisName::Tokens, start, end, len: tokens });
             }
-            Kept::Mask(mask) => mask.len(),
-            Kept::Bools(mask) => mask.len(),
+            Kept::U8(mask) => mask.len(),
+            Kept::Bool(mask) => mask.len(),
+            Kept::I32(mask) => mask.len(),
+            Kept::I64(mask) => mask.len(),
+            Kept::F32(mask) => mask.len(),
         };
         if given == tokens {
             return Ok(());
@@ -106,20 +98,26 @@ impl<'a> Keep<'a> {
         Err(PoolError::Length { argument: Argument::Mask, expected: tokens, given })
     }
 
-    /// The kept ones of `tokens` tokens, in order.
+    /// Whether token `t` is kept, but for those skipped.
     #[inline(always)]
-    pub(super) fn indices(self, tokens: usize) -> impl DoubleEndedIterator<Item = usize> + Clone + use<'a> {
-        let end = match self.0 {
-            Kept::Length(end) => end,
-            _ => tokens,
-        };
-        (0..end).filter(
+    fn keeps(&self, t: usize) -> bool {
+        match self.kept {
+            Kept::All => true,
+            Kept::Range(start, end) => start <= t && t < end,
+            Kept::U8(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
+            Kept::Bool(mask) => mask.get(t).is_some_and(|&keep| keep),
+            Kept::I32(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
+            Kept::I64(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
+            Kept::F32(mask) => mask.get(t).is_some_and(|&keep| keep != 0.0),
+        }
+    }
+
+    /// The kept ones of a range of tokens, in order, with those that are to be skipped.
+    #[inline(always)]
+    pub(super) fn indices(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = usize> + Clone + use<'a> {
+        range.filter(
             #[inline(always)]
-            move |&t| match self.0 {
-                Kept::All | Kept::Length(_) => true,
-                Kept::Mask(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
-                Kept::Bools(mask) => mask.get(t).is_some_and(|&keep| keep),
-            },
+            move |&t| self.keeps(t),
         )
     }
 }

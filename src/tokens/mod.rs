@@ -14,25 +14,40 @@
 //! let x = [1.0f32, -2.0, 3.0, 4.0, 9.0, -9.0];
 //! let sequence = Tokens::new(&x, [3, 2])?;
 //! let mut pooled = [0.0; 2];
-//! let count = tokens::mean(sequence, Keep::mask(&[1, 1, 0]), &mut pooled)?;
+//! let count = tokens::mean(sequence, Keep::mask(&[1u8, 1, 0]), &mut pooled)?;
 //! assert_eq!((count, pooled), (2, [2.0, 1.0]));
 //! # Ok::<(), lanepool::PoolError>(())
 //! ```
 
+mod element;
+mod finish;
+mod ids;
 mod keep;
+mod mode;
 mod pool;
+mod rows;
+mod sequences;
+mod steps;
+mod stream;
 
-pub use keep::{Keep, Tokens};
-pub use pool::{L2_EPSILON, Mode, TokenPool};
+pub use element::TokenElement;
+pub use finish::{
+    L2_EPSILON, cosine, dot, dot_i8, hamming, l2_normalize, l2_normalize_on, pack_bits, quantize_i8, quantize_u8,
+};
+pub use ids::Ids;
+pub use keep::{Keep, MaskElement};
+pub use mode::{Empty, Mode, Positions};
+pub use pool::{TokenPool, TokenState};
+pub use rows::Tokens;
+pub use sequences::{Offset, Sequences};
 
-use crate::dispatch::Isa;
 use crate::error::PoolError;
 
 /// Copies the first kept token (CLS pooling; right under left padding too).
 ///
 /// # Errors
 /// As [`TokenPool::run`].
-pub fn first(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
+pub fn first<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
     TokenPool::new(Mode::First).run(tokens, keep, output)
 }
 
@@ -40,7 +55,7 @@ pub fn first(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Res
 ///
 /// # Errors
 /// As [`TokenPool::run`].
-pub fn last(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
+pub fn last<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
     TokenPool::new(Mode::Last).run(tokens, keep, output)
 }
 
@@ -48,7 +63,7 @@ pub fn last(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Resu
 ///
 /// # Errors
 /// As [`TokenPool::run`].
-pub fn mean(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
+pub fn mean<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
     TokenPool::new(Mode::Mean).run(tokens, keep, output)
 }
 
@@ -56,7 +71,7 @@ pub fn mean(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Resu
 ///
 /// # Errors
 /// As [`TokenPool::run`].
-pub fn max(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
+pub fn max<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
     TokenPool::new(Mode::Max).run(tokens, keep, output)
 }
 
@@ -73,13 +88,13 @@ pub fn max(tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Resul
 ///
 /// # Errors
 /// As [`TokenPool::run`].
-pub fn weighted_mean(
-    tokens: Tokens<'_, f32>,
+pub fn weighted_mean<T: TokenElement>(
+    tokens: Tokens<'_, T>,
     keep: Keep<'_>,
     weights: &[f32],
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::WeightedMean(weights)).run(tokens, keep, output)
+    TokenPool::new(Mode::WeightedMean).weights(weights).run(tokens, keep, output)
 }
 
 /// The mean weighted by the softmax of `scores` over the kept tokens.
@@ -98,33 +113,11 @@ pub fn weighted_mean(
 ///
 /// # Errors
 /// As [`TokenPool::run`].
-pub fn attention(
-    tokens: Tokens<'_, f32>,
+pub fn attention<T: TokenElement>(
+    tokens: Tokens<'_, T>,
     keep: Keep<'_>,
     scores: &[f32],
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::Attention(scores)).run(tokens, keep, output)
-}
-
-/// Divides a vector by its Euclidean length, or by `epsilon` if that is greater
-/// ([`L2_EPSILON`] is PyTorch's): zero stays zero. NaN anywhere gives NaN everywhere.
-///
-/// Squares enter lane `i % 16` and the lanes merge as a tree, in f32: a vector of length above
-/// 1e19 overflows to zeros, as in PyTorch.
-///
-/// ```
-/// let mut x = [3.0f32, 4.0];
-/// lanepool::tokens::l2_normalize(&mut x, lanepool::tokens::L2_EPSILON);
-/// assert_eq!(x, [0.6, 0.8]);
-/// ```
-///
-/// Definition: PyTorch `nn.functional.normalize`.
-pub fn l2_normalize(vector: &mut [f32], epsilon: f32) {
-    l2_normalize_on(Isa::best(), vector, epsilon);
-}
-
-/// As [`l2_normalize`], on a chosen instruction set. The result has the same bits.
-pub fn l2_normalize_on(isa: Isa, vector: &mut [f32], epsilon: f32) {
-    pool::normalize_through(isa, vector, epsilon);
+    TokenPool::new(Mode::Attention).weights(scores).run(tokens, keep, output)
 }

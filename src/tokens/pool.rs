@@ -1,41 +1,14 @@
-//! The modes, and their finish.
+//! A mode, or several, with its finish; for one sequence or many.
 
-use super::{Keep, Tokens};
-use crate::dispatch::{Door, Isa, Kernel};
-use crate::element::Element;
-use crate::error::{Argument, PoolError};
-use crate::kernel::plane;
-use crate::kernel::rows::{self, Plain, Weighted};
-use crate::lanes::Lanes;
-use crate::reduce::{Bounds, Max, Mean, Squares};
+use super::stream::{self, Row, Stream, Sums};
+use super::{Empty, Ids, Keep, Mode, Offset, Sequences, TokenElement, Tokens, finish};
+use crate::dispatch::{Isa, ReadDoor, ReadKernel};
+use crate::error::{Argument, AxisName, PoolError};
+use crate::lanes::{Floats, Read};
+use core::ops::Range;
 
-/// The least length by which PyTorch divides when it normalises.
-pub const L2_EPSILON: f32 = 1e-12;
-
-/// How the kept tokens become one vector.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Mode<'a> {
-    /// The first one (CLS).
-    First,
-    /// The last one.
-    Last,
-    /// Their mean.
-    Mean,
-    /// Their sum over the square root of their number.
-    MeanSqrtLength,
-    /// Their mean by weights that grow with the position: 1 for the first kept token, and one more for
-    /// each token after it, kept or not.
-    PositionWeightedMean,
-    /// The greatest value of each dimension.
-    Max,
-    /// The mean by these weights, one a token; see [`weighted_mean`](super::weighted_mean).
-    WeightedMean(&'a [f32]),
-    /// The mean by the softmax of these scores, one a token; see [`attention`](super::attention).
-    Attention(&'a [f32]),
-}
-
-/// A mode with its finish, for any number of sequences.
+/// How tokens are pooled: one mode, or `K` of them side by side in one read of the tokens; and how the result is
+/// finished.
 ///
 /// ```
 /// use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
@@ -45,34 +18,90 @@ pub enum Mode<'a> {
 /// let pool = TokenPool::new(Mode::Mean).l2_normalize(L2_EPSILON);
 /// assert_eq!(pool.run(sentence, Keep::all(), &mut embedding)?, 2);
 /// assert_eq!(embedding, [0.6, 0.8]);
+///
+/// let mut both = [0.0; 4];
+/// TokenPool::concat([Mode::Mean, Mode::Max]).run(sentence, Keep::all(), &mut both)?;
+/// assert_eq!(both, [3.0, 4.0, 5.0, 5.0]);
 /// # Ok::<(), lanepool::PoolError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct TokenPool<'a> {
-    mode: Mode<'a>,
+pub struct TokenPool<'w, const K: usize = 1> {
+    pub(super) modes: [Mode; K],
+    weights: Option<&'w [f32]>,
+    dims: Option<usize>,
+    empty: Empty,
     l2_epsilon: Option<f32>,
 }
 
-impl<'a> TokenPool<'a> {
+impl<'w> TokenPool<'w> {
     /// Pools by `mode`, without a finish.
-    pub const fn new(mode: Mode<'a>) -> Self {
-        Self { mode, l2_epsilon: None }
+    pub const fn new(mode: Mode) -> Self {
+        Self::concat([mode])
+    }
+}
+
+impl<'w, const K: usize> TokenPool<'w, K> {
+    /// Pools by each of the modes; the results lie one after the other.
+    pub const fn concat(modes: [Mode; K]) -> Self {
+        Self { modes, weights: None, dims: None, empty: Empty::Zeros, l2_epsilon: None }
     }
 
-    /// Divides the result by its length, as [`l2_normalize`](super::l2_normalize) does.
+    /// One weight a token, or one score for [`Mode::Attention`]. Those of tokens that are left out are never read.
+    pub const fn weights(mut self, weights: &'w [f32]) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
+    /// Pools the first `dims` elements of each token, and does not read the others (Matryoshka embeddings). This comes
+    /// before the normalisation.
+    pub const fn truncate(mut self, dims: usize) -> Self {
+        self.dims = Some(dims);
+        self
+    }
+
+    /// What a sequence gives of which no token is kept; zeros unless chosen otherwise.
+    pub const fn empty(mut self, empty: Empty) -> Self {
+        self.empty = empty;
+        self
+    }
+
+    /// Divides the result, all modes together, by its length, as [`l2_normalize`](super::l2_normalize) does.
     pub const fn l2_normalize(mut self, epsilon: f32) -> Self {
         self.l2_epsilon = Some(epsilon);
         self
     }
 
-    /// Pools a sequence into `output`, one element a dimension, and returns how many tokens
-    /// were pooled: 0 or 1 for [`Mode::First`] and [`Mode::Last`]. No token gives zeros.
+    /// Elements of the result for tokens of `dim` elements.
+    ///
+    /// # Errors
+    /// [`PoolError::Range`] if fewer are there than [`TokenPool::truncate`] keeps, [`PoolError::Overflow`].
+    pub fn output_len(&self, dim: usize) -> Result<usize, PoolError> {
+        let parts = stream::parts(&self.modes);
+        self.width(dim)?.checked_mul(parts).ok_or(PoolError::Overflow { axis: AxisName::Dim })
+    }
+
+    /// Elements of a token that are pooled.
+    fn width(&self, dim: usize) -> Result<usize, PoolError> {
+        match self.dims {
+            Some(end) if end > dim => Err(PoolError::Range { axis: AxisName::Dim, start: 0, end, len: dim }),
+            dims => Ok(dims.unwrap_or(dim)),
+        }
+    }
+
+    /// Pools a sequence into `output`, of [`TokenPool::output_len`] elements, and returns how many tokens
+    /// were pooled: 0 or 1 for [`Mode::First`] and [`Mode::Last`]; the most of all modes. No token gives what
+    /// [`TokenPool::empty`] says.
     ///
     /// # Errors
     /// [`PoolError::Length`] if the output, mask, weights or scores have another length than the
-    /// sequence asks for, [`PoolError::Range`] if the length to keep exceeds it. Nothing is
+    /// sequence asks for, [`PoolError::Range`] if what is to be kept exceeds it, [`PoolError::Exponent`]. Nothing is
     /// written then.
-    pub fn run(&self, tokens: Tokens<'_, f32>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
+    pub fn run<T: TokenElement>(
+        &self,
+        tokens: Tokens<'_, T>,
+        keep: Keep<'_>,
+        output: &mut [f32],
+    ) -> Result<usize, PoolError> {
         self.run_through(Isa::best(), tokens, keep, output)
     }
 
@@ -80,10 +109,10 @@ impl<'a> TokenPool<'a> {
     ///
     /// # Errors
     /// As [`TokenPool::run`].
-    pub fn run_on(
+    pub fn run_on<T: TokenElement>(
         &self,
         isa: Isa,
-        tokens: Tokens<'_, f32>,
+        tokens: Tokens<'_, T>,
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
@@ -91,148 +120,463 @@ impl<'a> TokenPool<'a> {
     }
 
     #[inline(always)]
-    pub(crate) fn run_through(
+    pub(crate) fn run_through<T: TokenElement>(
         &self,
-        door: impl Door<f32>,
-        tokens: Tokens<'_, f32>,
+        door: impl ReadDoor<T> + ReadDoor<f32> + Copy,
+        tokens: Tokens<'_, T>,
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
+        self.check(tokens.dim(), tokens.tokens(), 1, output, None)?;
+        keep.check(tokens.tokens())?;
+        let source = Masked { keep, tokens: tokens.tokens() };
+        Ok(Work { pool: self, matrix: tokens, source, sequences: Whole, output, counts: None }.run(door))
+    }
+
+    /// Pools each of `sequences`, which lie among `tokens`, into its part of `output`, one after the other; and writes how
+    /// many tokens were pooled, if `counts` are asked for. A sequence without tokens gives what
+    /// [`TokenPool::empty`] says, never a neighbour's.
+    ///
+    /// ```
+    /// use lanepool::tokens::{Keep, Mode, Sequences, TokenPool, Tokens};
+    ///
+    /// let tokens = Tokens::new(&[1.0f32, 2.0, 3.0, -4.0, 5.0, 6.0], [3, 2])?;
+    /// let (mut pooled, mut counts) = ([0.0; 6], [0; 3]);
+    /// let ragged = Sequences::offsets(&[0, 1, 1, 3]);
+    /// TokenPool::new(Mode::Mean).run_batch(tokens, ragged, Keep::all(), &mut pooled, Some(&mut counts))?;
+    /// assert_eq!(pooled, [1.0, 2.0, 0.0, 0.0, 4.0, 1.0]);
+    /// assert_eq!(counts, [1, 0, 2]);
+    /// # Ok::<(), lanepool::PoolError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`TokenPool::run`]; [`PoolError::Sequence`] if one does not lie within the tokens.
+    pub fn run_batch<T: TokenElement, O: Offset>(
+        &self,
+        tokens: Tokens<'_, T>,
+        sequences: Sequences<'_, O>,
+        keep: Keep<'_>,
+        output: &mut [f32],
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        self.run_batch_on(Isa::best(), tokens, sequences, keep, output, counts)
+    }
+
+    /// As [`TokenPool::run_batch`], on a chosen instruction set. The result has the same bits.
+    ///
+    /// # Errors
+    /// As [`TokenPool::run_batch`].
+    pub fn run_batch_on<T: TokenElement, O: Offset>(
+        &self,
+        isa: Isa,
+        tokens: Tokens<'_, T>,
+        sequences: Sequences<'_, O>,
+        keep: Keep<'_>,
+        output: &mut [f32],
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        self.check(tokens.dim(), tokens.tokens(), sequences.count(), output, counts.as_deref())?;
+        keep.check(tokens.tokens())?;
+        sequences.check(tokens.tokens())?;
+        let source = Masked { keep, tokens: tokens.tokens() };
+        Work { pool: self, matrix: tokens, source, sequences, output, counts }.run(isa);
+        Ok(())
+    }
+
+    /// Pools rows of a table by their ids: PyTorch's `EmbeddingBag`, or a static sentence encoder. Each of `bags` lies
+    /// among the ids, which [`Ids::check`] has proved to be rows of the table. Weights are one an id.
+    ///
+    /// ```
+    /// use lanepool::tokens::{Ids, Mode, Sequences, TokenPool, Tokens};
+    ///
+    /// let table = Tokens::new(&[1.0f32, 2.0, 3.0, -4.0, 5.0, 6.0], [3, 2])?;
+    /// let ids = Ids::check(&[0, 1, 1], table.tokens())?;
+    /// let mut pooled = [0.0; 6];
+    /// TokenPool::new(Mode::Sum).run_bags(table, ids, Sequences::starts(&[0, 2, 2]), &mut pooled, None)?;
+    /// assert_eq!(pooled, [4.0, -2.0, 0.0, 0.0, 3.0, -4.0]);
+    /// # Ok::<(), lanepool::PoolError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`TokenPool::run_batch`]; [`PoolError::Shape`] if the ids were proved for a larger table.
+    pub fn run_bags<T: TokenElement, I: Offset, O: Offset>(
+        &self,
+        table: Tokens<'_, T>,
+        ids: Ids<'_, I>,
+        bags: Sequences<'_, O>,
+        output: &mut [f32],
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        self.run_bags_on(Isa::best(), table, ids, bags, output, counts)
+    }
+
+    /// As [`TokenPool::run_bags`], on a chosen instruction set. The result has the same bits.
+    ///
+    /// # Errors
+    /// As [`TokenPool::run_bags`].
+    pub fn run_bags_on<T: TokenElement, I: Offset, O: Offset>(
+        &self,
+        isa: Isa,
+        table: Tokens<'_, T>,
+        ids: Ids<'_, I>,
+        bags: Sequences<'_, O>,
+        output: &mut [f32],
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        self.check(table.dim(), ids.len(), bags.count(), output, counts.as_deref())?;
+        ids.check_table(table.tokens())?;
+        bags.check(ids.len())?;
+        Work { pool: self, matrix: table, source: ids, sequences: bags, output, counts }.run(isa);
+        Ok(())
+    }
+
+    /// Whether what goes with `tokens` tokens, and with `sequences` results, has its length.
+    fn check(
+        &self,
+        dim: usize,
+        tokens: usize,
+        sequences: usize,
+        output: &[f32],
+        counts: Option<&[usize]>,
+    ) -> Result<(), PoolError> {
         let check = |argument, expected, given| {
             if expected == given { Ok(()) } else { Err(PoolError::Length { argument, expected, given }) }
         };
-        check(Argument::Output, tokens.dim, output.len())?;
-        keep.check(tokens.tokens)?;
-        match self.mode {
-            Mode::WeightedMean(weights) => check(Argument::Weights, tokens.tokens, weights.len())?,
-            Mode::Attention(scores) => check(Argument::Scores, tokens.tokens, scores.len())?,
-            _ => {}
+        let all = self.output_len(dim)?.checked_mul(sequences);
+        check(Argument::Output, all.ok_or(PoolError::Overflow { axis: AxisName::Batch })?, output.len())?;
+        if let Some(counts) = counts {
+            check(Argument::Counts, sequences, counts.len())?;
         }
-        Ok(door.enter(Work { pool: *self, tokens, keep, output }))
+        self.modes.iter().try_for_each(|mode| mode.check())?;
+        let argument = if self.modes.contains(&Mode::Attention) { Argument::Scores } else { Argument::Weights };
+        match self.weights {
+            Some(weights) => check(argument, tokens, weights.len()),
+            None if self.modes.iter().any(|mode| mode.needs_weights()) => check(argument, tokens, 0),
+            None => Ok(()),
+        }
     }
-}
 
-/// A sequence whose lengths have been checked.
-struct Work<'a, 'o> {
-    pool: TokenPool<'a>,
-    tokens: Tokens<'a, f32>,
-    keep: Keep<'a>,
-    output: &'o mut [f32],
-}
-
-impl Kernel<f32> for Work<'_, '_> {
-    type Output = usize;
-
+    /// The tokens at these positions, of which the first is that of a sequence's first token.
     #[inline(always)]
-    fn run<L: Lanes<f32>>(self, lanes: L) -> usize {
-        let Self { pool, tokens, keep, output } = self;
-        let data = tokens.data;
-        let row = |t| tokens.row(t);
-        let kept = keep.indices(tokens.tokens);
-        let mean = Mean(Bounds::ALL);
-        let copy = |token: Option<usize>, output: &mut [f32]| {
-            let row = token.and_then(|t| data.get(row(t)..)).unwrap_or(&[]);
-            output.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
-            usize::from(token.is_some())
-        };
-        let mut divisor = 1.0;
-        let count = match pool.mode {
-            Mode::First => copy(kept.clone().next(), output),
-            Mode::Last => copy(kept.clone().next_back(), output),
-            Mode::Max => {
-                let rows = kept.map(|t| (row(t), ()));
-                rows::fold(lanes, Plain(Max(Bounds::ALL)), data, 1, rows, output)
-            }
-            Mode::Mean | Mode::MeanSqrtLength => {
-                let rows = kept.map(|t| (row(t), ()));
-                let count = rows::fold(lanes, Plain(mean), data, 1, rows, output);
-                divisor = count as f32;
-                if matches!(pool.mode, Mode::MeanSqrtLength) {
-                    divisor = libm::sqrtf(divisor);
-                }
-                count
-            }
-            Mode::PositionWeightedMean => {
-                let first = kept.clone().next().unwrap_or(0);
-                let rows = kept.map(|t| (t, (t - first + 1) as f32));
-                let (count, total) = weighted(lanes, tokens, rows, output);
-                divisor = total;
-                count
-            }
-            Mode::WeightedMean(weights) => {
-                let rows = kept.zip_with(weights);
-                let (count, total) = weighted(lanes, tokens, rows, output);
-                divisor = total;
-                count
-            }
-            Mode::Attention(scores) => {
-                let rows = kept.zip_with(scores).filter(|&(_, score)| score != f32::NEG_INFINITY);
-                // A NaN among the scores need not be found here: it makes its own weight NaN.
-                let greatest = rows.clone().fold(f32::NEG_INFINITY, |m, (_, score)| if score > m { score } else { m });
-                let rows = rows.map(|(t, score)| (t, libm::expf(score - greatest)));
-                let (count, total) = weighted(lanes, tokens, rows, output);
-                divisor = total;
-                count
-            }
-        };
-        if count == 0 || divisor == 0.0 {
-            output.fill(0.0);
-        } else if divisor != 1.0 {
-            rows::finish_in_place(lanes, mean, output, divisor);
+    fn rows<S: Source>(&self, source: S, range: Range<usize>) -> impl Iterator<Item = Row> {
+        let (start, weights) = (range.start, self.weights.unwrap_or(&[]));
+        source.rows(range).map(
+            #[inline(always)]
+            move |(position, row)| {
+                let weight = weights.get(position).copied().unwrap_or(1.0);
+                Row { row, position: position - start, weight }
+            },
+        )
+    }
+
+    /// Turns cells into the result; returns how many tokens were pooled.
+    #[inline(always)]
+    fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32]) -> usize {
+        let parts = stream::parts(&self.modes);
+        let width = cells.len() / parts.max(1);
+        let (mut rest, mut count) = (&mut *cells, 0);
+        for (mode, sums) in self.modes.iter().zip(sums) {
+            let Some((cells, after)) = rest.split_at_mut_checked(mode.parts() * width) else { break };
+            stream::finish(lanes, *mode, sums, self.empty, cells);
+            (rest, count) = (after, sums.count.max(count));
         }
-        if let Some(epsilon) = pool.l2_epsilon {
-            normalize(lanes, output, epsilon);
+        if let Some(epsilon) = self.l2_epsilon {
+            finish::normalize(lanes, cells, epsilon);
         }
         count
     }
 }
 
-/// Pairs tokens with what is given for each.
-trait ZipWith: Iterator<Item = usize> + Clone + Sized {
+/// The kept positions of a range, and the row of the matrix that each names.
+pub(super) trait Source: Copy {
+    /// How many positions there are.
+    fn positions(&self) -> usize;
+    /// How many kept positions are skipped at the start of each sequence.
+    fn skipped(&self) -> usize;
+    /// All of them, in order.
+    fn rows(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone;
+}
+
+/// Rows that are positions.
+#[derive(Clone, Copy)]
+struct Masked<'k> {
+    keep: Keep<'k>,
+    tokens: usize,
+}
+
+impl Source for Masked<'_> {
+    fn positions(&self) -> usize {
+        self.tokens
+    }
+
+    fn skipped(&self) -> usize {
+        self.keep.skipped()
+    }
+
     #[inline(always)]
-    fn zip_with(self, values: &[f32]) -> impl Iterator<Item = (usize, f32)> + Clone {
-        self.filter_map(move |t| Some((t, *values.get(t)?)))
+    fn rows(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone {
+        self.keep.indices(range).map(|t| (t, t))
     }
 }
 
-impl<I: Iterator<Item = usize> + Clone> ZipWith for I {}
-
-/// Sums `weight * token`, and the weights, in the order of the tokens; how many, and the total.
-#[inline(always)]
-fn weighted<L: Lanes<f32>>(
-    lanes: L,
-    tokens: Tokens<'_, f32>,
-    rows: impl Iterator<Item = (usize, f32)>,
-    output: &mut [f32],
-) -> (usize, f32) {
-    let mut total = f32::NO_SUM;
-    let rows = rows.map(|(t, weight)| {
-        total += weight;
-        (tokens.row(t), weight)
-    });
-    let count = rows::fold(lanes, Weighted(Mean(Bounds::ALL)), tokens.data, 1, rows, output);
-    (count, total)
+/// Ranges of positions.
+trait Ranges {
+    fn count(&self) -> usize;
+    fn range(&self, i: usize, all: usize) -> Option<Range<usize>>;
 }
 
-#[inline(always)]
-fn normalize<L: Lanes<f32>>(lanes: L, vector: &mut [f32], epsilon: f32) {
-    let [squares] = plane::runs(lanes, Squares, vector, [0], vector.len());
-    let length = libm::sqrtf(squares);
-    // Written so that a NaN stays.
-    let length = if length < epsilon { epsilon } else { length };
-    rows::finish_in_place(lanes, Mean(Bounds::ALL), vector, length);
+/// All positions as one.
+struct Whole;
+
+impl Ranges for Whole {
+    fn count(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn range(&self, _: usize, all: usize) -> Option<Range<usize>> {
+        Some(0..all)
+    }
 }
 
-/// Normalises behind `door`.
-pub(crate) fn normalize_through(door: impl Door<f32>, vector: &mut [f32], epsilon: f32) {
-    struct Normalize<'a>(&'a mut [f32], f32);
-    impl Kernel<f32> for Normalize<'_> {
-        type Output = ();
+impl<O: Offset> Ranges for Sequences<'_, O> {
+    fn count(&self) -> usize {
+        self.count()
+    }
 
-        #[inline(always)]
-        fn run<L: Lanes<f32>>(self, lanes: L) {
-            normalize(lanes, self.0, self.1);
+    #[inline(always)]
+    fn range(&self, i: usize, all: usize) -> Option<Range<usize>> {
+        self.range(i, all)
+    }
+}
+
+/// Sequences whose lengths have been checked.
+struct Work<'a, 'p, 'w, T, S, R, const K: usize> {
+    pool: &'p TokenPool<'w, K>,
+    matrix: Tokens<'a, T>,
+    source: S,
+    sequences: R,
+    output: &'p mut [f32],
+    counts: Option<&'p mut [usize]>,
+}
+
+impl<T: TokenElement, S: Source, R: Ranges, const K: usize> Work<'_, '_, '_, T, S, R, K> {
+    /// Pools each of them; returns how many tokens of the last were pooled.
+    #[inline(always)]
+    fn run(mut self, door: impl ReadDoor<T> + ReadDoor<f32> + Copy) -> usize {
+        let count = self.sequences.count();
+        let width = if count == 0 { 0 } else { self.output.len() / count };
+        let mut pooled = 0;
+        for i in 0..count {
+            let range = self.sequences.range(i, self.source.positions());
+            let cells = self.output.get_mut(i * width..(i + 1) * width);
+            let (Some(range), Some(cells)) = (range, cells) else { break };
+            pooled = one(door, self.pool, &self.matrix, self.source, range, cells);
+            if let Some(count) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(i)) {
+                *count = pooled;
+            }
         }
+        pooled
     }
-    door.enter(Normalize(vector, epsilon));
+}
+
+/// Pools the positions of one sequence.
+#[inline(always)]
+fn one<T: TokenElement, S: Source, const K: usize>(
+    door: impl ReadDoor<T> + ReadDoor<f32> + Copy,
+    pool: &TokenPool<'_, K>,
+    matrix: &Tokens<'_, T>,
+    source: S,
+    range: Range<usize>,
+    cells: &mut [f32],
+) -> usize {
+    let (mut stream, mut sums) = (Stream::new(source.skipped()), [Sums::NONE; K]);
+    let all = |mode| pool.modes.iter().all(|&other| other == mode);
+    // One row is enough, and nothing else is looked at.
+    let range = if all(Mode::First) {
+        let first = source.rows(range.clone()).nth(source.skipped());
+        first.map_or(0..0, |(position, _)| range.start..position + 1)
+    } else if all(Mode::Last) && source.rows(range.clone()).nth(source.skipped()).is_some() {
+        stream = Stream::new(0);
+        let last = source.rows(range.clone()).next_back();
+        last.map_or(0..0, |(position, _)| position..position + 1)
+    } else {
+        range
+    };
+    let rows = pool.rows(source, range);
+    stream::push(door, &pool.modes, matrix, rows, (&mut stream, &mut sums), cells);
+    ReadDoor::<f32>::enter(door, Finish { pool, sums: &sums, cells })
+}
+
+/// Cells that become the result; gives how many tokens were pooled.
+struct Finish<'a, 'w, const K: usize> {
+    pool: &'a TokenPool<'w, K>,
+    sums: &'a [Sums; K],
+    cells: &'a mut [f32],
+}
+
+impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<L: Read<f32>>(self, lanes: L) -> usize {
+        self.pool.finish(lanes, self.sums, self.cells)
+    }
+}
+
+/// A pool that tokens come to one by one, or some at a time.
+///
+/// Its partial results lie in a slice of the caller's, of [`TokenPool::output_len`] elements; no other memory is needed, however
+/// long the sequence. Tokens that are pushed in order give the bits of [`TokenPool::run`], in blocks of any size.
+///
+/// ```
+/// use lanepool::tokens::{Keep, Mode, TokenPool, Tokens};
+///
+/// let mut sums = [0.0; 2];
+/// let mut state = TokenPool::new(Mode::Mean).start(2, &mut sums)?;
+/// state.push(&[1.0f32, 5.0])?;
+/// state.push_block(Tokens::new(&[5.0f32, 3.0, 0.0, 1.0], [2, 2])?, Keep::all(), &[])?;
+/// assert_eq!(state.finish(), 3);
+/// assert_eq!(sums, [2.0, 3.0]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+#[derive(Debug)]
+pub struct TokenState<'s, const K: usize = 1> {
+    pool: TokenPool<'static, K>,
+    dim: usize,
+    cells: &'s mut [f32],
+    stream: Stream,
+    sums: [Sums; K],
+}
+
+impl<const K: usize> TokenPool<'_, K> {
+    /// A streaming pool for tokens of `dim` elements, which works in `cells`. What they hold does not matter. Weights are
+    /// given with the tokens.
+    ///
+    /// # Errors
+    /// As [`TokenPool::run`].
+    pub fn start<'s>(&self, dim: usize, cells: &'s mut [f32]) -> Result<TokenState<'s, K>, PoolError> {
+        let Self { modes, dims, empty, l2_epsilon, weights: _ } = *self;
+        let pool = TokenPool { modes, dims, empty, l2_epsilon, weights: Some(&[]) };
+        let (expected, given) = (self.output_len(dim)?, cells.len());
+        if expected != given {
+            return Err(PoolError::Length { argument: Argument::State, expected, given });
+        }
+        pool.modes.iter().try_for_each(|mode| mode.check())?;
+        Ok(TokenState { pool, dim, cells, stream: Stream::new(0), sums: [Sums::NONE; K] })
+    }
+}
+
+impl<const K: usize> TokenState<'_, K> {
+    /// Leaves out the first `count` kept tokens of the whole sequence, as [`Keep::skip`] does.
+    pub fn skip(mut self, count: usize) -> Self {
+        self.stream = Stream::new(count);
+        self
+    }
+
+    /// Pools one more token.
+    ///
+    /// # Errors
+    /// [`PoolError::Length`] if it has another width, or if the mode asks for a weight.
+    pub fn push<T: TokenElement>(&mut self, token: &[T]) -> Result<usize, PoolError> {
+        self.push_block(Tokens::new(token, [1, token.len()])?, Keep::all(), &[])
+    }
+
+    /// Pools one more token by its weight or score.
+    ///
+    /// # Errors
+    /// [`PoolError::Length`] if it has another width.
+    pub fn push_weighted<T: TokenElement>(&mut self, token: &[T], weight: f32) -> Result<usize, PoolError> {
+        self.push_block(Tokens::new(token, [1, token.len()])?, Keep::all(), &[weight])
+    }
+
+    /// Pools the kept ones of more tokens, and returns how many these were. There are as many weights or scores as tokens;
+    /// or none, if the mode asks for none. [`Keep::skip`] counts from the start of the block; for the whole
+    /// sequence there is [`TokenState::skip`].
+    ///
+    /// # Errors
+    /// As [`TokenPool::run`].
+    pub fn push_block<T: TokenElement>(
+        &mut self,
+        tokens: Tokens<'_, T>,
+        keep: Keep<'_>,
+        weights: &[f32],
+    ) -> Result<usize, PoolError> {
+        self.push_block_on(Isa::best(), tokens, keep, weights)
+    }
+
+    /// As [`TokenState::push_block`], on a chosen instruction set. The result has the same bits.
+    ///
+    /// # Errors
+    /// As [`TokenPool::run`].
+    pub fn push_block_on<T: TokenElement>(
+        &mut self,
+        isa: Isa,
+        tokens: Tokens<'_, T>,
+        keep: Keep<'_>,
+        weights: &[f32],
+    ) -> Result<usize, PoolError> {
+        let (argument, axis, expected, given) = (Argument::Input, AxisName::Dim, self.dim, tokens.dim());
+        if expected != given {
+            return Err(PoolError::Shape { argument, axis, expected, given });
+        }
+        keep.check(tokens.tokens())?;
+        let needed = self.pool.modes.iter().any(|mode| mode.needs_weights());
+        if weights.len() != tokens.tokens() && (needed || !weights.is_empty()) {
+            let (expected, given) = (tokens.tokens(), weights.len());
+            return Err(PoolError::Length { argument: Argument::Weights, expected, given });
+        }
+        let Self { pool, stream, sums, cells, .. } = self;
+        let (seen, mut count) = (stream.seen, 0);
+        let kept = keep.indices(0..tokens.tokens()).skip(keep.skipped());
+        let rows = kept.map(|t| {
+            count += 1;
+            Row { row: t, position: seen + t, weight: weights.get(t).copied().unwrap_or(1.0) }
+        });
+        stream::push(isa, &pool.modes, &tokens, rows, (&mut *stream, sums), cells);
+        stream.seen = seen.saturating_add(tokens.tokens());
+        Ok(count)
+    }
+
+    /// Lets `tokens` masked tokens pass, for modes whose weights count them.
+    pub fn pass(&mut self, tokens: usize) {
+        self.stream.seen = self.stream.seen.saturating_add(tokens);
+    }
+
+    /// Takes in what `later` has pooled, as if its tokens came after these. Sums are added, so the bits may differ from those of
+    /// pushing the tokens.
+    ///
+    /// # Errors
+    /// [`PoolError::Merge`] if the two differ in mode or dimension, if tokens are skipped in the later one, or if the mode weighs by
+    /// position and both have tokens. Nothing is changed then.
+    pub fn merge(&mut self, later: &TokenState<'_, K>) -> Result<(), PoolError> {
+        let alike = self.pool.modes == later.pool.modes && self.cells.len() == later.cells.len();
+        let positions = self.pool.modes.iter().any(|mode| mode.needs_positions());
+        let both = self.stream.seen > 0 && later.sums.iter().any(|sums| sums.count > 0);
+        if !alike || later.stream.skips() || (positions && both) {
+            return Err(PoolError::Merge);
+        }
+        let parts = stream::parts(&self.pool.modes);
+        let width = self.cells.len() / parts.max(1);
+        let mut start = 0;
+        for ((mode, sums), more) in self.pool.modes.iter().zip(&mut self.sums).zip(&later.sums) {
+            let end = start + mode.parts() * width;
+            if let (Some(cells), Some(later)) = (self.cells.get_mut(start..end), later.cells.get(start..end)) {
+                stream::merge(*mode, sums, cells, more, later);
+            }
+            start = end;
+        }
+        self.stream.join(&later.stream);
+        Ok(())
+    }
+
+    /// Turns the cells into the result, and returns how many tokens were pooled, as [`TokenPool::run`] does.
+    pub fn finish(self) -> usize {
+        self.finish_on(Isa::best())
+    }
+
+    /// As [`TokenState::finish`], on a chosen instruction set. The result has the same bits.
+    pub fn finish_on(self, isa: Isa) -> usize {
+        isa.enter(Finish { pool: &self.pool, sums: &self.sums, cells: self.cells })
+    }
 }

@@ -4,7 +4,7 @@
 use crate::set::{Case, Tensor};
 use crate::value::{Near, Value, exact};
 use crate::{Rules, isas};
-use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
+use lanepool::tokens::{Keep, L2_EPSILON, Mode, Positions, TokenPool, Tokens};
 
 const NO_TOKEN: &str = "a sequence without a token gives zeros and the count 0";
 const FIRST: &str = "CLS is the first kept token, also where the first token is masked";
@@ -124,9 +124,9 @@ impl Sequence<'_> {
             "lasttoken" => Mode::Last,
             "max" => Mode::Max,
             "mean_sqrt_len" => Mode::MeanSqrtLength,
-            "weightedmean" => Mode::PositionWeightedMean,
-            "wmean" => Mode::WeightedMean(weights()?),
-            "attn" => Mode::Attention(weights()?),
+            "weightedmean" => Mode::PositionWeightedMean(Positions::FromFirst),
+            "wmean" => return Ok(TokenPool::new(Mode::WeightedMean).weights(weights()?)),
+            "attn" => return Ok(TokenPool::new(Mode::Attention).weights(weights()?)),
             "mean" => Mode::Mean,
             "mean_l2" => return Ok(TokenPool::new(Mode::Mean).l2_normalize(L2_EPSILON)),
             other => return Err(format!("unknown operation \"token_{other}\"")),
@@ -136,7 +136,7 @@ impl Sequence<'_> {
     /// Every way to say which tokens are kept.
     fn keeps<'a>(&'a self, bools: &'a [bool]) -> Vec<Keep<'a>> {
         let n = self.kept().count();
-        let mut keeps = vec![Keep::mask(self.mask), Keep::bools(bools)];
+        let mut keeps = vec![Keep::mask(self.mask), Keep::mask(bools)];
         if self.kept().eq(0..n) {
             keeps.push(Keep::length(n));
         }

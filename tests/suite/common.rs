@@ -3,7 +3,7 @@
 
 use half::{bf16, f16};
 use lanepool::reference::{Finish, Norm, Number};
-use lanepool::tokens::Mode;
+use lanepool::tokens::{Mode, Positions};
 use lanepool::{
     AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Divisor, Element, Float, Index, IndexLayout, Integer, Isa, LpPool,
     MaxPool, NanPolicy, PoolError, Quantization, Rounding, Shape, SizeRule, Strides, View, ViewMut, Window, reference,
@@ -433,17 +433,33 @@ pub fn textbook_divisor(divisor: Divisor) -> reference::Divisor {
 }
 
 /// Every token mode, for the library and for the reference.
-pub fn token_modes<'a>(weights: &'a [f32], scores: &'a [f32]) -> [(Mode<'a>, reference::Mode<'a>); 8] {
-    [
-        (Mode::First, reference::Mode::First),
-        (Mode::Last, reference::Mode::Last),
-        (Mode::Mean, reference::Mode::Mean),
-        (Mode::MeanSqrtLength, reference::Mode::MeanSqrtLength),
-        (Mode::PositionWeightedMean, reference::Mode::PositionWeightedMean),
-        (Mode::Max, reference::Mode::Max),
-        (Mode::WeightedMean(weights), reference::Mode::WeightedMean(weights)),
-        (Mode::Attention(scores), reference::Mode::Attention(scores)),
-    ]
+pub const TOKEN_MODES: [Mode; 21] = [
+    Mode::First,
+    Mode::Last,
+    Mode::Sum,
+    Mode::Mean,
+    Mode::MeanSqrtLength,
+    Mode::PositionWeightedMean(Positions::FromFirst),
+    Mode::PositionWeightedMean(Positions::Kept),
+    Mode::PositionWeightedMean(Positions::Absolute),
+    Mode::WeightedSum,
+    Mode::WeightedMean,
+    Mode::Attention,
+    Mode::Max,
+    Mode::Min,
+    Mode::MeanStd { floor: 0.0 },
+    Mode::MeanStd { floor: 0.25 },
+    Mode::WeightedMeanStd { floor: 1e-12 },
+    Mode::GeneralizedMean { p: 3.0, floor: 1e-6 },
+    Mode::GeneralizedMean { p: 1.5, floor: 0.0 },
+    Mode::GeneralizedMean { p: 1.0, floor: 0.5 },
+    Mode::LogSumExp,
+    Mode::Splade,
+];
+
+/// Whether the sign of a zero is left open.
+pub fn leaves_zeros_open(mode: Mode) -> bool {
+    matches!(mode, Mode::Max | Mode::Min | Mode::Splade)
 }
 
 /// Each layout with its own, and with another for the output, on every instruction set.

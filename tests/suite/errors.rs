@@ -215,6 +215,6 @@ fn extreme_windows_without_a_tap() {
     let far = 1 << (usize::BITS - 1);
     let window = Window::new([2]).stride([1]).dilation([far]).padding_each([[far + 2, 0]]);
     assert!(matches!(window.check_windows([1]), Err(PoolError::EmptyWindow { .. })));
-    let nothing = lanepool::tokens::Tokens::with_stride(&[], [3, 0], max).unwrap();
+    let nothing = lanepool::tokens::Tokens::with_stride(&[0f32; 0], [3, 0], max).unwrap();
     assert_eq!(lanepool::tokens::mean(nothing, lanepool::tokens::Keep::all(), &mut []), Ok(3));
 }

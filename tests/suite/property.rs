@@ -3,7 +3,7 @@
 use crate::common::*;
 use crate::{each_element, each_float, each_integer};
 use lanepool::reference::Size;
-use lanepool::tokens::{Keep, Mode, TokenPool, Tokens};
+use lanepool::tokens::{Empty, Keep, TokenPool, Tokens};
 use lanepool::{Float, Quantization, View, ViewMut, reference};
 use proptest::prelude::*;
 
@@ -137,16 +137,16 @@ proptest! {
         for t in (0..count).filter(|&t| flags[t]) {
             data[t * stride..][..dim].copy_from_slice(&dense[t * dim..][..dim]);
         }
-        let (weights, scores) = (random.wild_floats(count), random.wild_floats(count));
+        let weights = random.wild_floats(count);
         let sequence = Tokens::with_stride(&data, [count, dim], stride).unwrap();
-        for (mode, textbook) in token_modes(&weights, &scores) {
-            let mut want = vec![0.0; dim];
-            let pooled = reference::tokens(textbook, &dense, &flags, &mut want);
+        for mode in TOKEN_MODES {
+            let mut want = vec![0.0; dim * mode.parts()];
+            let pooled = reference::tokens(mode, &dense, &flags, &weights, Empty::Zeros, &mut want);
             for isa in isas() {
-                let mut y = vec![SENTINEL; dim];
-                let got = TokenPool::new(mode).run_on(isa, sequence, Keep::bools(&flags), &mut y).unwrap();
-                assert_eq!(got, pooled);
-                assert_same(&y, &want, matches!(mode, Mode::Max), (mode, isa, &flags));
+                let mut y = vec![SENTINEL; want.len()];
+                let pool = TokenPool::new(mode).weights(&weights);
+                assert_eq!(pool.run_on(isa, sequence, Keep::mask(&flags), &mut y).unwrap(), pooled);
+                assert_same(&y, &want, leaves_zeros_open(mode), (mode, isa, &flags));
             }
         }
     }

@@ -1,0 +1,143 @@
+//! Tokens into one vector, as the definitions have it.
+
+use super::{Norm, Order, greater, sum};
+use crate::tokens::{Empty, Mode, Positions};
+
+/// Pools dense `[tokens, dim]` rows, of which `keep` says which count; returns how many did. `weights` are one a token, if the mode
+/// asks for them.
+pub fn tokens(mode: Mode, input: &[f32], keep: &[bool], weights: &[f32], empty: Empty, output: &mut [f32]) -> usize {
+    let dim = output.len() / mode.parts();
+    let is_read = |&t: &usize| keep[t] && !(mode == Mode::Attention && weights[t] == f32::NEG_INFINITY);
+    let kept = || (0..keep.len()).filter(is_read);
+    let count = kept().count();
+    if count == 0 {
+        output.fill(of_nothing(mode, empty));
+        return 0;
+    }
+    for d in 0..dim {
+        let column = || kept().map(|t| input[t * dim + d]);
+        match mode {
+            Mode::MeanStd { floor } => {
+                [output[d], output[dim + d]] = mean_and_deviation(column().map(|x| (x, 1.0)), floor);
+            }
+            Mode::WeightedMeanStd { floor } => {
+                let weighted = kept().map(|t| (input[t * dim + d], weights[t]));
+                [output[d], output[dim + d]] = mean_and_deviation(weighted, floor);
+            }
+            _ => output[d] = one(mode, input, keep, weights, dim, d, count),
+        }
+    }
+    match mode {
+        Mode::First | Mode::Last => 1,
+        _ => count,
+    }
+}
+
+fn of_nothing(mode: Mode, empty: Empty) -> f32 {
+    match mode {
+        _ if empty == Empty::Zeros => 0.0,
+        Mode::Max | Mode::LogSumExp => f32::NEG_INFINITY,
+        Mode::Min => f32::INFINITY,
+        _ => 0.0,
+    }
+}
+
+/// Dimension `d` of the result, for modes that have one part; `count` tokens are kept, at least one.
+fn one(mode: Mode, input: &[f32], keep: &[bool], weights: &[f32], dim: usize, d: usize, count: usize) -> f32 {
+    let kept = || (0..keep.len()).filter(|&t| keep[t]);
+    let column = || kept().map(|t| input[t * dim + d]);
+    let n = count as f32;
+    let add = |terms: &mut dyn Iterator<Item = f32>| sum::<f32>(Order::Sequential, terms);
+    let quotient = |sum: f32, by: f32| if by == 0.0 { 0.0 } else { sum / by };
+    let greatest = |x: &mut dyn Iterator<Item = f32>| x.reduce(|a, b| greater(a, b, false)).unwrap_or(0.0);
+    match mode {
+        Mode::First => column().next().unwrap_or(0.0),
+        Mode::Last => column().last().unwrap_or(0.0),
+        Mode::Sum => add(&mut column()),
+        Mode::Mean => add(&mut column()) / n,
+        Mode::MeanSqrtLength => add(&mut column()) / libm::sqrtf(n),
+        Mode::PositionWeightedMean(positions) => {
+            let first = kept().next().unwrap_or(0);
+            let weight = move |(i, t): (usize, usize)| match positions {
+                Positions::FromFirst => (t - first + 1) as f32,
+                Positions::Kept => (i + 1) as f32,
+                Positions::Absolute => (t + 1) as f32,
+            };
+            let mut terms = kept().enumerate().map(|it| weight(it) * input[it.1 * dim + d]);
+            quotient(add(&mut terms), add(&mut kept().enumerate().map(weight)))
+        }
+        Mode::WeightedSum => add(&mut kept().map(|t| weights[t] * input[t * dim + d])),
+        Mode::WeightedMean => {
+            quotient(add(&mut kept().map(|t| weights[t] * input[t * dim + d])), add(&mut kept().map(|t| weights[t])))
+        }
+        Mode::Attention => softmax_mean(
+            kept().map(|t| (input[t * dim + d], weights[t])).filter(|&(_, score)| score != f32::NEG_INFINITY),
+        ),
+        Mode::Max => greatest(&mut column()),
+        Mode::Min => -greatest(&mut column().map(|x| -x)),
+        Mode::GeneralizedMean { p, floor } => {
+            let norm = Norm { p: p.into(), mean: true, floor: Some(floor.into()) };
+            norm.root(add(&mut column().map(|x| norm.power(x))) / n)
+        }
+        Mode::LogSumExp => column().reduce(log_add_exp).unwrap_or(0.0),
+        Mode::Splade => libm::log1pf(greater(0.0, greatest(&mut column()), false)),
+        Mode::MeanStd { .. } | Mode::WeightedMeanStd { .. } => unreachable!("these have two parts"),
+    }
+}
+
+/// The mean by the softmax of scores, which come beside the values: relative to the greatest score so far, so
+/// that sums shrink when a greater one comes.
+fn softmax_mean(scored: impl Iterator<Item = (f32, f32)>) -> f32 {
+    let mut so_far: Option<(f32, f32, f32)> = None;
+    for (x, score) in scored {
+        let (greatest, sum, total) = so_far.unwrap_or((f32::NEG_INFINITY, -0.0, -0.0));
+        let (now, shrink) = if score > greatest { (score, libm::expf(greatest - score)) } else { (greatest, 1.0) };
+        let weight = libm::expf(score - now);
+        let sum = if so_far.is_none() { weight * x } else { sum * shrink + weight * x };
+        so_far = Some((now, sum, total * shrink + weight));
+    }
+    so_far.map_or(0.0, |(_, sum, total)| sum / total)
+}
+
+/// Mean and standard deviation of values with their weights: Youngs and Cramer, 1971.
+fn mean_and_deviation(weighted: impl Iterator<Item = (f32, f32)>, floor: f32) -> [f32; 2] {
+    let (mut sum, mut squares, mut total) = (0.0, 0.0, None);
+    for (x, weight) in weighted {
+        let Some(before) = total else {
+            sum = weight * x;
+            // Zero, or NaN if the value is not finite.
+            squares = (sum - sum) * 0.0;
+            total = Some(weight);
+            continue;
+        };
+        let now: f32 = before + weight;
+        sum += weight * x;
+        let distance = now * x - sum;
+        let factor = if now * before == 0.0 { 0.0 } else { weight / (now * before) };
+        squares += factor * (distance * distance);
+        total = Some(now);
+    }
+    match total {
+        None | Some(0.0) => [0.0; 2],
+        Some(total) => {
+            let variance = squares / total;
+            [sum / total, libm::sqrtf(if variance < floor { floor } else { variance })]
+        }
+    }
+}
+
+/// `ln(exp(a) + exp(b))`.
+fn log_add_exp(a: f32, b: f32) -> f32 {
+    if a.is_nan() || b.is_nan() {
+        return f32::NAN;
+    }
+    let greater = f32::max(a, b);
+    if a == b && a.is_infinite() { a } else { greater + libm::log1pf(libm::expf(f32::min(a, b) - greater)) }
+}
+
+/// Divides a vector by its Euclidean length, or by `epsilon` if that is greater.
+pub fn l2_normalize(vector: &mut [f32], epsilon: f32) {
+    let length = libm::sqrtf(sum::<f32>(Order::Lanes, vector.iter().map(|x| x * x)));
+    let length = if length < epsilon { epsilon } else { length };
+    vector.iter_mut().for_each(|x| *x /= length);
+}
