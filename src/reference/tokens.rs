@@ -52,7 +52,7 @@ fn one(mode: Mode, input: &[f32], keep: &[bool], weights: &[f32], dim: usize, d:
     let greatest = |x: &mut dyn Iterator<Item = f32>| x.reduce(|a, b| greater(a, b, false)).unwrap_or(0.0);
     match mode {
         Mode::First => column().next().unwrap_or(0.0),
-        Mode::Last => column().last().unwrap_or(0.0),
+        Mode::Last => column().next_back().unwrap_or(0.0),
         Mode::Sum => add(&mut column()),
         Mode::Mean => add(&mut column()) / n,
         Mode::MeanSqrtLength => add(&mut column()) / libm::sqrtf(n),
@@ -105,8 +105,7 @@ fn mean_and_deviation(weighted: impl Iterator<Item = (f32, f32)>, floor: f32) ->
     for (x, weight) in weighted {
         let Some(before) = total else {
             sum = weight * x;
-            // Zero, or NaN if the value is not finite.
-            squares = (sum - sum) * 0.0;
+            squares = if sum.is_finite() { 0.0 } else { f32::NAN };
             total = Some(weight);
             continue;
         };

@@ -27,6 +27,7 @@ mod mode;
 mod pool;
 mod rows;
 mod sequences;
+mod state;
 mod steps;
 mod stream;
 
@@ -37,9 +38,10 @@ pub use finish::{
 pub use ids::Ids;
 pub use keep::{Keep, MaskElement};
 pub use mode::{Empty, Mode, Positions};
-pub use pool::{TokenPool, TokenState};
+pub use pool::TokenPool;
 pub use rows::Tokens;
 pub use sequences::{Offset, Sequences};
+pub use state::TokenState;
 
 use crate::error::PoolError;
 

@@ -80,6 +80,12 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         self.width(dim)?.checked_mul(parts).ok_or(PoolError::Overflow { axis: AxisName::Dim })
     }
 
+    /// The same, for tokens that come with their weights.
+    pub(super) fn without_weights(&self) -> TokenPool<'static, K> {
+        let Self { modes, dims, empty, l2_epsilon, weights: _ } = *self;
+        TokenPool { modes, dims, empty, l2_epsilon, weights: None }
+    }
+
     /// Elements of a token that are pooled.
     fn width(&self, dim: usize) -> Result<usize, PoolError> {
         match self.dims {
@@ -365,7 +371,7 @@ impl<T: TokenElement, S: Source, R: Ranges, const K: usize> Work<'_, '_, '_, T, 
     #[inline(always)]
     fn run(mut self, door: impl ReadDoor<T> + ReadDoor<f32> + Copy) -> usize {
         let count = self.sequences.count();
-        let width = if count == 0 { 0 } else { self.output.len() / count };
+        let width = self.output.len().checked_div(count).unwrap_or(0);
         let mut pooled = 0;
         for i in 0..count {
             let range = self.sequences.range(i, self.source.positions());
@@ -409,10 +415,10 @@ fn one<T: TokenElement, S: Source, const K: usize>(
 }
 
 /// Cells that become the result; gives how many tokens were pooled.
-struct Finish<'a, 'w, const K: usize> {
-    pool: &'a TokenPool<'w, K>,
-    sums: &'a [Sums; K],
-    cells: &'a mut [f32],
+pub(super) struct Finish<'a, 'w, const K: usize> {
+    pub(super) pool: &'a TokenPool<'w, K>,
+    pub(super) sums: &'a [Sums; K],
+    pub(super) cells: &'a mut [f32],
 }
 
 impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
@@ -421,162 +427,5 @@ impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
     #[inline(always)]
     fn run<L: Read<f32>>(self, lanes: L) -> usize {
         self.pool.finish(lanes, self.sums, self.cells)
-    }
-}
-
-/// A pool that tokens come to one by one, or some at a time.
-///
-/// Its partial results lie in a slice of the caller's, of [`TokenPool::output_len`] elements; no other memory is needed, however
-/// long the sequence. Tokens that are pushed in order give the bits of [`TokenPool::run`], in blocks of any size.
-///
-/// ```
-/// use lanepool::tokens::{Keep, Mode, TokenPool, Tokens};
-///
-/// let mut sums = [0.0; 2];
-/// let mut state = TokenPool::new(Mode::Mean).start(2, &mut sums)?;
-/// state.push(&[1.0f32, 5.0])?;
-/// state.push_block(Tokens::new(&[5.0f32, 3.0, 0.0, 1.0], [2, 2])?, Keep::all(), &[])?;
-/// assert_eq!(state.finish(), 3);
-/// assert_eq!(sums, [2.0, 3.0]);
-/// # Ok::<(), lanepool::PoolError>(())
-/// ```
-#[derive(Debug)]
-pub struct TokenState<'s, const K: usize = 1> {
-    pool: TokenPool<'static, K>,
-    dim: usize,
-    cells: &'s mut [f32],
-    stream: Stream,
-    sums: [Sums; K],
-}
-
-impl<const K: usize> TokenPool<'_, K> {
-    /// A streaming pool for tokens of `dim` elements, which works in `cells`. What they hold does not matter. Weights are
-    /// given with the tokens.
-    ///
-    /// # Errors
-    /// As [`TokenPool::run`].
-    pub fn start<'s>(&self, dim: usize, cells: &'s mut [f32]) -> Result<TokenState<'s, K>, PoolError> {
-        let Self { modes, dims, empty, l2_epsilon, weights: _ } = *self;
-        let pool = TokenPool { modes, dims, empty, l2_epsilon, weights: Some(&[]) };
-        let (expected, given) = (self.output_len(dim)?, cells.len());
-        if expected != given {
-            return Err(PoolError::Length { argument: Argument::State, expected, given });
-        }
-        pool.modes.iter().try_for_each(|mode| mode.check())?;
-        Ok(TokenState { pool, dim, cells, stream: Stream::new(0), sums: [Sums::NONE; K] })
-    }
-}
-
-impl<const K: usize> TokenState<'_, K> {
-    /// Leaves out the first `count` kept tokens of the whole sequence, as [`Keep::skip`] does.
-    pub fn skip(mut self, count: usize) -> Self {
-        self.stream = Stream::new(count);
-        self
-    }
-
-    /// Pools one more token.
-    ///
-    /// # Errors
-    /// [`PoolError::Length`] if it has another width, or if the mode asks for a weight.
-    pub fn push<T: TokenElement>(&mut self, token: &[T]) -> Result<usize, PoolError> {
-        self.push_block(Tokens::new(token, [1, token.len()])?, Keep::all(), &[])
-    }
-
-    /// Pools one more token by its weight or score.
-    ///
-    /// # Errors
-    /// [`PoolError::Length`] if it has another width.
-    pub fn push_weighted<T: TokenElement>(&mut self, token: &[T], weight: f32) -> Result<usize, PoolError> {
-        self.push_block(Tokens::new(token, [1, token.len()])?, Keep::all(), &[weight])
-    }
-
-    /// Pools the kept ones of more tokens, and returns how many these were. There are as many weights or scores as tokens;
-    /// or none, if the mode asks for none. [`Keep::skip`] counts from the start of the block; for the whole
-    /// sequence there is [`TokenState::skip`].
-    ///
-    /// # Errors
-    /// As [`TokenPool::run`].
-    pub fn push_block<T: TokenElement>(
-        &mut self,
-        tokens: Tokens<'_, T>,
-        keep: Keep<'_>,
-        weights: &[f32],
-    ) -> Result<usize, PoolError> {
-        self.push_block_on(Isa::best(), tokens, keep, weights)
-    }
-
-    /// As [`TokenState::push_block`], on a chosen instruction set. The result has the same bits.
-    ///
-    /// # Errors
-    /// As [`TokenPool::run`].
-    pub fn push_block_on<T: TokenElement>(
-        &mut self,
-        isa: Isa,
-        tokens: Tokens<'_, T>,
-        keep: Keep<'_>,
-        weights: &[f32],
-    ) -> Result<usize, PoolError> {
-        let (argument, axis, expected, given) = (Argument::Input, AxisName::Dim, self.dim, tokens.dim());
-        if expected != given {
-            return Err(PoolError::Shape { argument, axis, expected, given });
-        }
-        keep.check(tokens.tokens())?;
-        let needed = self.pool.modes.iter().any(|mode| mode.needs_weights());
-        if weights.len() != tokens.tokens() && (needed || !weights.is_empty()) {
-            let (expected, given) = (tokens.tokens(), weights.len());
-            return Err(PoolError::Length { argument: Argument::Weights, expected, given });
-        }
-        let Self { pool, stream, sums, cells, .. } = self;
-        let (seen, mut count) = (stream.seen, 0);
-        let kept = keep.indices(0..tokens.tokens()).skip(keep.skipped());
-        let rows = kept.map(|t| {
-            count += 1;
-            Row { row: t, position: seen + t, weight: weights.get(t).copied().unwrap_or(1.0) }
-        });
-        stream::push(isa, &pool.modes, &tokens, rows, (&mut *stream, sums), cells);
-        stream.seen = seen.saturating_add(tokens.tokens());
-        Ok(count)
-    }
-
-    /// Lets `tokens` masked tokens pass, for modes whose weights count them.
-    pub fn pass(&mut self, tokens: usize) {
-        self.stream.seen = self.stream.seen.saturating_add(tokens);
-    }
-
-    /// Takes in what `later` has pooled, as if its tokens came after these. Sums are added, so the bits may differ from those of
-    /// pushing the tokens.
-    ///
-    /// # Errors
-    /// [`PoolError::Merge`] if the two differ in mode or dimension, if tokens are skipped in the later one, or if the mode weighs by
-    /// position and both have tokens. Nothing is changed then.
-    pub fn merge(&mut self, later: &TokenState<'_, K>) -> Result<(), PoolError> {
-        let alike = self.pool.modes == later.pool.modes && self.cells.len() == later.cells.len();
-        let positions = self.pool.modes.iter().any(|mode| mode.needs_positions());
-        let both = self.stream.seen > 0 && later.sums.iter().any(|sums| sums.count > 0);
-        if !alike || later.stream.skips() || (positions && both) {
-            return Err(PoolError::Merge);
-        }
-        let parts = stream::parts(&self.pool.modes);
-        let width = self.cells.len() / parts.max(1);
-        let mut start = 0;
-        for ((mode, sums), more) in self.pool.modes.iter().zip(&mut self.sums).zip(&later.sums) {
-            let end = start + mode.parts() * width;
-            if let (Some(cells), Some(later)) = (self.cells.get_mut(start..end), later.cells.get(start..end)) {
-                stream::merge(*mode, sums, cells, more, later);
-            }
-            start = end;
-        }
-        self.stream.join(&later.stream);
-        Ok(())
-    }
-
-    /// Turns the cells into the result, and returns how many tokens were pooled, as [`TokenPool::run`] does.
-    pub fn finish(self) -> usize {
-        self.finish_on(Isa::best())
-    }
-
-    /// As [`TokenState::finish`], on a chosen instruction set. The result has the same bits.
-    pub fn finish_on(self, isa: Isa) -> usize {
-        isa.enter(Finish { pool: &self.pool, sums: &self.sums, cells: self.cells })
     }
 }

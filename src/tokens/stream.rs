@@ -222,11 +222,14 @@ impl<T: TokenElement, D: ReadDoor<T> + Copy> Block<'_, D, T> {
     }
 }
 
+/// Where a row lies, its weight, and what it takes to read it.
+type Entering<T, S> = (usize, (<S as Step>::Weight, <T as TokenElement>::Code));
+
 /// Rows that enter by a step: a function of its own for each step, or registers would not be enough.
 struct Enter<'a, T: TokenElement, S: Step> {
     step: S,
     tokens: &'a Tokens<'a, T>,
-    rows: &'a [(usize, (S::Weight, T::Code))],
+    rows: &'a [Entering<T, S>],
     fresh: bool,
     cells: &'a mut [f32],
 }

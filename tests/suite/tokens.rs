@@ -517,7 +517,10 @@ fn what_does_not_fit_is_refused() {
         assert_eq!(error, Err(PoolError::Exponent));
     }
     assert!(matches!(mean.truncate(3).run(sequence, Keep::all(), &mut y), Err(PoolError::Range { end: 3, .. })));
-    assert!(matches!(mean.run(sequence, Keep::range(2..1), &mut y[..2]), Err(PoolError::Range { .. })));
+    assert!(matches!(
+        mean.run(sequence, Keep::range(std::ops::Range { start: 2, end: 1 }), &mut y[..2]),
+        Err(PoolError::Range { .. })
+    ));
     let mut cells = [0.0; 2];
     assert!(mean.start(3, &mut cells).is_err());
     assert!(mean.start(2, &mut cells).unwrap().push(&[1.0f32]).is_err());
