@@ -7,7 +7,7 @@
 mod common;
 
 use arbitrary::Arbitrary;
-use common::{Random, SENTINEL, assert_same, isas, leaves_zeros_open, TOKEN_MODES};
+use common::{Random, SENTINEL, TOKEN_MODES, assert_same, isas, leaves_zeros_open};
 use lanepool::reference;
 use lanepool::tokens::{Empty, Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use libfuzzer_sys::fuzz_target;
@@ -19,6 +19,7 @@ struct Input {
     gap: u8,
     weights: Vec<f32>,
     missing: u8,
+    block: u8,
     length: Option<u8>,
     seed: u64,
 }
@@ -71,6 +72,16 @@ fuzz_target!(|input: Input| {
             assert_same(&y, &want, zeros, (mode, isa));
             pool.l2_normalize(L2_EPSILON).run_on(isa, sequence, keep, &mut y).unwrap();
             assert_same(&y, &normal, zeros, (mode, isa, "normalised"));
+            // The same in blocks.
+            let (block, mut y) = (1 + usize::from(input.block % 32), vec![f32::NAN; want.len()]);
+            let mut state = pool.start(dim, &mut y).unwrap();
+            for start in (0..count).step_by(block) {
+                let end = count.min(start + block);
+                let part = Tokens::with_stride(&data[start * stride..], [end - start, dim], stride).unwrap();
+                state.push_block_on(isa, part, Keep::mask(&flags[start..end]), &weights[start..end]).unwrap();
+            }
+            assert_eq!(state.finish_on(isa), pooled);
+            assert_same(&y, &want, zeros, (mode, isa, "in blocks of", block));
         }
     }
 });

@@ -373,6 +373,8 @@ impl<T: TokenElement, S: Source, R: Ranges, const K: usize> Work<'_, '_, '_, T, 
         let count = self.sequences.count();
         let width = self.output.len().checked_div(count).unwrap_or(0);
         let mut pooled = 0;
+        // Nothing to write for sequences without elements, of which there may be any number.
+        let count = if self.output.is_empty() && self.counts.is_none() { count.min(1) } else { count };
         for i in 0..count {
             let range = self.sequences.range(i, self.source.positions());
             let cells = self.output.get_mut(i * width..(i + 1) * width);

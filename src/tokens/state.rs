@@ -112,7 +112,7 @@ impl<const K: usize> TokenState<'_, K> {
         let kept = keep.indices(0..tokens.tokens()).skip(keep.skipped());
         let rows = kept.map(|t| {
             count += 1;
-            Row { row: t, position: seen + t, weight: weights.get(t).copied().unwrap_or(1.0) }
+            Row { row: t, position: seen.saturating_add(t), weight: weights.get(t).copied().unwrap_or(1.0) }
         });
         stream::push(isa, &pool.modes, &tokens, rows, (&mut *stream, sums), cells);
         stream.seen = seen.saturating_add(tokens.tokens());

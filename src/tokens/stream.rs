@@ -127,8 +127,8 @@ impl<T: TokenElement, D: ReadDoor<T> + Copy, const K: usize> Queue<'_, D, T, K> 
             self.stream.first = first.position;
         }
         let skipped = self.stream.skip.saturating_sub(self.stream.kept).min(rows.len());
-        let before = Before { first: self.stream.first, kept: self.stream.kept + skipped };
-        self.stream.kept += rows.len();
+        let before = Before { first: self.stream.first, kept: self.stream.kept.saturating_add(skipped) };
+        self.stream.kept = self.stream.kept.saturating_add(rows.len());
         let rows = rows.get(skipped..).unwrap_or(&[]);
         let width = self.cells.len() / parts(self.modes).max(1);
         let mut start = 0;
@@ -180,8 +180,8 @@ impl<T: TokenElement, D: ReadDoor<T> + Copy> Block<'_, D, T> {
             Mode::Sum | Mode::Mean | Mode::MeanSqrtLength => self.by(Add, fresh, plain),
             Mode::PositionWeightedMean(positions) => self.by(AddWeighted, fresh, |i, row| {
                 let tokens = match positions {
-                    Positions::FromFirst => row.position - before.first,
-                    Positions::Kept => before.kept + i,
+                    Positions::FromFirst => row.position.saturating_sub(before.first),
+                    Positions::Kept => before.kept.saturating_add(i),
                     Positions::Absolute => row.position,
                 };
                 Some(sums.weigh(tokens as f32 + 1.0))
@@ -199,7 +199,7 @@ impl<T: TokenElement, D: ReadDoor<T> + Copy> Block<'_, D, T> {
         };
         sums.count = match mode {
             Mode::First | Mode::Last => sums.count.max(count),
-            _ => sums.count + count,
+            _ => sums.count.saturating_add(count),
         };
     }
 

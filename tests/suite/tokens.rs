@@ -521,6 +521,10 @@ fn what_does_not_fit_is_refused() {
         mean.run(sequence, Keep::range(std::ops::Range { start: 2, end: 1 }), &mut y[..2]),
         Err(PoolError::Range { .. })
     ));
+    // Nothing to do, however often.
+    let nothing = Tokens::new(&[0.0f32; 0], [0, 0]).unwrap();
+    let padded = Sequences::padded(usize::MAX, 0);
+    assert_eq!(mean.run_batch(nothing, padded, Keep::all(), &mut [], None), Ok(()));
     let mut cells = [0.0; 2];
     assert!(mean.start(3, &mut cells).is_err());
     assert!(mean.start(2, &mut cells).unwrap().push(&[1.0f32]).is_err());
