@@ -12,7 +12,7 @@ mod number;
 mod tokens;
 
 pub use number::{Finish, Number, Real, requantized};
-pub use tokens::{l2_normalize, tokens};
+pub use tokens::{attentive_statistics, l2_normalize, tokens};
 
 /// One axis of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -99,6 +99,31 @@ fn softmax_mean(scored: impl Iterator<Item = (f32, f32)>) -> f32 {
     so_far.map_or(0.0, |(_, sum, total)| sum / total)
 }
 
+/// Means and standard deviations of dense `[tokens, dim]` rows by the softmax of scores of the same shape, each column for
+/// itself.
+pub fn attentive_statistics(input: &[f32], scores: &[f32], keep: &[bool], floor: f32, output: &mut [f32]) {
+    let dim = output.len() / 2;
+    for d in 0..dim {
+        let (mut greatest, mut total, mut sum, mut squares) = (f32::NEG_INFINITY, 0.0, 0.0, 0.0);
+        for t in (0..keep.len()).filter(|&t| keep[t] && scores[t * dim + d] != f32::NEG_INFINITY) {
+            let (x, score) = (input[t * dim + d], scores[t * dim + d]);
+            let now = if score > greatest { score } else { greatest };
+            let shrink = if greatest == f32::NEG_INFINITY { 0.0 } else { libm::expf(greatest - now) };
+            let weight = libm::expf(score - now);
+            let before = total * shrink;
+            (greatest, total) = (now, before + weight);
+            sum = sum * shrink + weight * x;
+            let distance = total * x - sum;
+            let factor = if total * before == 0.0 { 0.0 } else { weight / (total * before) };
+            squares = squares * shrink + factor * (distance * distance);
+        }
+        let variance: f32 = if total == 0.0 { 0.0 } else { squares / total };
+        output[d] = if total == 0.0 { 0.0 } else { sum / total };
+        let deviation = libm::sqrtf(if variance < floor { floor } else { variance });
+        output[dim + d] = if total == 0.0 { 0.0 } else { deviation };
+    }
+}
+
 /// Mean and standard deviation of values with their weights: Youngs and Cramer, 1971.
 fn mean_and_deviation(weighted: impl Iterator<Item = (f32, f32)>, floor: f32) -> [f32; 2] {
     let (mut sum, mut squares, mut total) = (0.0, 0.0, None);

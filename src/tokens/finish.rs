@@ -1,6 +1,7 @@
 //! What is done with a pooled vector: lengths, codes, bits, and how near two of them are.
 
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
+use crate::element::Float;
 use crate::error::{Argument, PoolError};
 use crate::kernel::plane;
 use crate::kernel::rows;
@@ -52,6 +53,23 @@ pub(super) fn normalize<L: Floats>(lanes: L, vector: &mut [f32], epsilon: f32) {
 
 fn check_length(argument: Argument, expected: usize, given: usize) -> Result<(), PoolError> {
     if expected == given { Ok(()) } else { Err(PoolError::Length { argument, expected, given }) }
+}
+
+/// The nearest values of another float type, ties to even.
+///
+/// ```
+/// let mut halves = [half::f16::ZERO; 2];
+/// lanepool::tokens::convert(&[0.5, 1e6], &mut halves)?;
+/// assert_eq!(halves, [half::f16::from_f32(0.5), half::f16::INFINITY]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+///
+/// # Errors
+/// [`PoolError::Length`].
+pub fn convert<T: Float>(vector: &[f32], output: &mut [T]) -> Result<(), PoolError> {
+    check_length(Argument::Output, vector.len(), output.len())?;
+    output.iter_mut().zip(vector).for_each(|(to, from)| *to = T::narrow(f64::from(*from)));
+    Ok(())
 }
 
 /// Codes 0 to 255 of a vector: `floor((x - min) / step)`, cut to what there is, where `step = (max - min) / 255`. NaN

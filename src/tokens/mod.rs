@@ -19,6 +19,7 @@
 //! # Ok::<(), lanepool::PoolError>(())
 //! ```
 
+mod attentive;
 mod element;
 mod finish;
 mod ids;
@@ -31,9 +32,11 @@ mod state;
 mod steps;
 mod stream;
 
+pub use attentive::{attentive_statistics, attentive_statistics_on};
 pub use element::TokenElement;
 pub use finish::{
-    L2_EPSILON, cosine, dot, dot_i8, hamming, l2_normalize, l2_normalize_on, pack_bits, quantize_i8, quantize_u8,
+    L2_EPSILON, convert, cosine, dot, dot_i8, hamming, l2_normalize, l2_normalize_on, pack_bits, quantize_i8,
+    quantize_u8,
 };
 pub use ids::Ids;
 pub use keep::{Keep, MaskElement};

@@ -534,3 +534,37 @@ fn what_does_not_fit_is_refused() {
     assert!(codes.quantized_rows(&[1.0, f32::NAN, 1.0], 0).is_err());
     assert_eq!(y, [SENTINEL; 6]);
 }
+
+#[test]
+fn every_channel_has_scores_of_its_own() {
+    let mut random = Random(23);
+    for (count, dim) in [(0, 3), (1, 1), (5, 7), (12, 8), (30, 33)] {
+        let (x, mut scores) = (random.floats(count * dim), random.floats(count * dim));
+        let flags: Vec<bool> = (0..count).map(|_| random.below(4) > 0).collect();
+        for score in &mut scores {
+            *score = if random.below(5) == 0 { f32::NEG_INFINITY } else { *score * 20.0 };
+        }
+        // What is left out is poison.
+        let poison: Vec<f32> = (0..count * dim)
+            .map(|i| if flags[i / dim] && scores[i] > f32::NEG_INFINITY { x[i] } else { f32::NAN })
+            .collect();
+        let mut want = vec![SENTINEL; 2 * dim];
+        reference::attentive_statistics(&x, &scores, &flags, 1e-3, &mut want);
+        for isa in isas() {
+            let tokens = Tokens::new(&poison, [count, dim]).unwrap();
+            let scores = Tokens::new(&scores, [count, dim]).unwrap();
+            let mut y = vec![SENTINEL; 2 * dim];
+            let kept = tokens::attentive_statistics_on(isa, tokens, scores, Keep::mask(&flags), 1e-3, &mut y);
+            assert_eq!(kept, Ok(flags.iter().filter(|&&keep| keep).count()));
+            assert_same(&y, &want, false, (isa, count, dim));
+        }
+    }
+    let tokens = Tokens::new(&X, [3, 2]).unwrap();
+    let scores = Tokens::new(&X, [2, 3]).unwrap();
+    let mut y = [SENTINEL; 4];
+    let refused = tokens::attentive_statistics(tokens, scores, Keep::all(), 0.0, &mut y);
+    assert!(matches!(refused, Err(PoolError::Shape { expected: 3, given: 2, .. })), "{refused:?}");
+    assert!(tokens::attentive_statistics(tokens, tokens, Keep::all(), f32::NAN, &mut y).is_err());
+    assert!(tokens::attentive_statistics(tokens, tokens, Keep::all(), 0.0, &mut y[..3]).is_err());
+    assert_eq!(y, [SENTINEL; 4]);
+}
