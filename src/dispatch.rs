@@ -138,24 +138,31 @@ pub trait Readable: bytemuck::Pod {
     fn read_natively<K: ReadKernel<Self>>(kernel: K) -> K::Output;
 }
 
+/// Runs a kernel on the lanes of an instruction set.
+macro_rules! enter {
+    ($isa:expr, $kernel:expr, $Kernel:ident<$element:ty>) => {
+        match $isa.0 {
+            Kind::Scalar => $kernel.run(Scalar),
+            Kind::Portable => $kernel.run(Portable),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(lanes) => {
+                #[target_feature(enable = "avx2,f16c")]
+                fn enter<K: $Kernel<$element>>(lanes: Avx2, kernel: K) -> K::Output {
+                    kernel.run(lanes)
+                }
+                // SAFETY: an `Avx2` value exists only where AVX2 and F16C do.
+                unsafe { enter(lanes, $kernel) }
+            }
+        }
+    };
+}
+
 /// Stamped per element type, so that `Avx2: Read<i8>` is a plain fact.
 macro_rules! readable {
     ($($element:ty),*) => {$(
         impl Readable for $element {
             fn read_on<K: ReadKernel<Self>>(isa: Isa, kernel: K) -> K::Output {
-                match isa.0 {
-                    Kind::Scalar => kernel.run(Scalar),
-                    Kind::Portable => kernel.run(Portable),
-                    #[cfg(target_arch = "x86_64")]
-                    Kind::Avx2(lanes) => {
-                        #[target_feature(enable = "avx2,f16c")]
-                        fn enter<K: ReadKernel<$element>>(lanes: Avx2, kernel: K) -> K::Output {
-                            kernel.run(lanes)
-                        }
-                        // SAFETY: an `Avx2` value exists only where AVX2 and F16C do.
-                        unsafe { enter(lanes, kernel) }
-                    }
-                }
+                enter!(isa, kernel, ReadKernel<$element>)
             }
 
             #[inline(always)]
@@ -213,19 +220,7 @@ macro_rules! lanewise {
             }
 
             fn dispatch<K: Kernel<Self>>(isa: Isa, kernel: K) -> K::Output {
-                match isa.0 {
-                    Kind::Scalar => kernel.run(Scalar),
-                    Kind::Portable => kernel.run(Portable),
-                    #[cfg(target_arch = "x86_64")]
-                    Kind::Avx2(lanes) => {
-                        #[target_feature(enable = "avx2,f16c")]
-                        fn enter<K: Kernel<$element>>(lanes: Avx2, kernel: K) -> K::Output {
-                            kernel.run(lanes)
-                        }
-                        // SAFETY: an `Avx2` value exists only where AVX2 and F16C do.
-                        unsafe { enter(lanes, kernel) }
-                    }
-                }
+                enter!(isa, kernel, Kernel<$element>)
             }
         }
     )*};

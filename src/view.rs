@@ -510,12 +510,6 @@ pub(crate) struct Writer<'a, T, A> {
 }
 
 impl<'a, T: Pod, A: Pod> Writer<'a, T, A> {
-    /// Elements of the slice.
-    #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.data.len()
-    }
-
     /// `None` if the slice is shorter than one array.
     #[inline(always)]
     pub(crate) fn new(data: &'a mut [T]) -> Option<Self> {

@@ -84,15 +84,8 @@ impl<P: Copy> Parts<P> for [P; 2] {
 }
 
 /// Elements enter by a reducer, as they are.
+#[derive(Clone, Copy)]
 pub(crate) struct Plain<T, R>(R, PhantomData<T>);
-
-impl<T, R: Copy> Clone for Plain<T, R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T, R: Copy> Copy for Plain<T, R> {}
 
 impl<T, R> Plain<T, R> {
     pub(crate) fn new(reduce: R) -> Self {
@@ -310,10 +303,10 @@ pub(crate) fn finish<T: Element, L: Lanes<T>, R: Reduce<T>>(
 /// Divides each cell.
 #[inline(always)]
 pub(crate) fn divide<L: Floats>(lanes: L, cells: &mut [f32], by: f32) {
-    let n = <L as Lanes<f32>>::N;
+    let (n, len) = (<L as Lanes<f32>>::N, cells.len());
     let mut c = 0;
     if let Some(mut writer) = Writer::<f32, Array<f32, L>>::new(cells) {
-        while c + n <= writer.len() {
+        while c + n <= len {
             let array = writer.at(c);
             lanes.mean(L::F::load(lanes, array), by).store(lanes, array);
             c += n;

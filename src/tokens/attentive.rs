@@ -1,6 +1,6 @@
 //! Statistics by weights that every channel has for itself.
 
-use super::{Keep, TokenElement, Tokens};
+use super::{Keep, TokenElement, Tokens, check_length};
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::error::{Argument, AxisName, PoolError};
 use crate::lanes::{Array, Floats, Lanes, Read, Register};
@@ -59,9 +59,7 @@ pub fn attentive_statistics_on<T: TokenElement>(
     shape(AxisName::Dim, tokens.dim(), scores.dim())?;
     keep.check(tokens.tokens())?;
     let expected = tokens.dim().checked_mul(2).ok_or(PoolError::Overflow { axis: AxisName::Dim })?;
-    if output.len() != expected {
-        return Err(PoolError::Length { argument: Argument::Output, expected, given: output.len() });
-    }
+    check_length(Argument::Output, expected, output.len())?;
     if !(floor >= 0.0 && floor.is_finite()) {
         return Err(PoolError::Exponent);
     }

@@ -1,5 +1,6 @@
 //! What is done with a pooled vector: lengths, codes, bits, and how near two of them are.
 
+use super::check_length;
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::element::Float;
 use crate::error::{Argument, PoolError};
@@ -49,10 +50,6 @@ pub(super) fn normalize<L: Floats>(lanes: L, vector: &mut [f32], epsilon: f32) {
     // Written so that a NaN stays.
     let length = if length < epsilon { epsilon } else { length };
     rows::divide(lanes, vector, length);
-}
-
-fn check_length(argument: Argument, expected: usize, given: usize) -> Result<(), PoolError> {
-    if expected == given { Ok(()) } else { Err(PoolError::Length { argument, expected, given }) }
 }
 
 /// The nearest values of another float type, ties to even.

@@ -1,5 +1,6 @@
 //! Which tokens of a sequence count.
 
+use super::check_length;
 use crate::error::{Argument, AxisName, PoolError};
 use core::ops::Range;
 
@@ -92,10 +93,7 @@ impl<'a> Keep<'a> {
             Kept::I64(mask) => mask.len(),
             Kept::F32(mask) => mask.len(),
         };
-        if given == tokens {
-            return Ok(());
-        }
-        Err(PoolError::Length { argument: Argument::Mask, expected: tokens, given })
+        check_length(Argument::Mask, tokens, given)
     }
 
     /// Whether token `t` is kept, but for those skipped.

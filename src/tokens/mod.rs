@@ -46,7 +46,7 @@ pub use rows::Tokens;
 pub use sequences::{Offset, Sequences};
 pub use state::TokenState;
 
-use crate::error::PoolError;
+use crate::error::{Argument, PoolError};
 
 /// Copies the first kept token (CLS pooling; right under left padding too).
 ///
@@ -125,4 +125,8 @@ pub fn attention<T: TokenElement>(
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
     TokenPool::new(Mode::Attention).weights(scores).run(tokens, keep, output)
+}
+
+fn check_length(argument: Argument, expected: usize, given: usize) -> Result<(), PoolError> {
+    if expected == given { Ok(()) } else { Err(PoolError::Length { argument, expected, given }) }
 }

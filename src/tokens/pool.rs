@@ -1,7 +1,7 @@
 //! A mode, or several, with its finish; for one sequence or many.
 
 use super::stream::{self, Row, Stream, Sums};
-use super::{Empty, Ids, Keep, Mode, Offset, Sequences, TokenElement, Tokens, finish};
+use super::{Empty, Ids, Keep, Mode, Offset, Sequences, TokenElement, Tokens, check_length, finish};
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::error::{Argument, AxisName, PoolError};
 use crate::lanes::{Floats, Read};
@@ -136,7 +136,8 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         self.check(tokens.dim(), tokens.tokens(), 1, output, None)?;
         keep.check(tokens.tokens())?;
         let source = Masked { keep, tokens: tokens.tokens() };
-        Ok(Work { pool: self, matrix: tokens, source, sequences: Whole, output, counts: None }.run(door))
+        let sequences = Sequences::padded(1, tokens.tokens());
+        Ok(Work { pool: self, matrix: tokens, source, sequences, output, counts: None }.run(door))
     }
 
     /// Pools each of `sequences`, which lie among `tokens`, into its part of `output`, one after the other; and writes how
@@ -245,19 +246,16 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &[f32],
         counts: Option<&[usize]>,
     ) -> Result<(), PoolError> {
-        let check = |argument, expected, given| {
-            if expected == given { Ok(()) } else { Err(PoolError::Length { argument, expected, given }) }
-        };
         let all = self.output_len(dim)?.checked_mul(sequences);
-        check(Argument::Output, all.ok_or(PoolError::Overflow { axis: AxisName::Batch })?, output.len())?;
+        check_length(Argument::Output, all.ok_or(PoolError::Overflow { axis: AxisName::Batch })?, output.len())?;
         if let Some(counts) = counts {
-            check(Argument::Counts, sequences, counts.len())?;
+            check_length(Argument::Counts, sequences, counts.len())?;
         }
         self.modes.iter().try_for_each(|mode| mode.check())?;
         let argument = if self.modes.contains(&Mode::Attention) { Argument::Scores } else { Argument::Weights };
         match self.weights {
-            Some(weights) => check(argument, tokens, weights.len()),
-            None if self.modes.iter().any(|mode| mode.needs_weights()) => check(argument, tokens, 0),
+            Some(weights) => check_length(argument, tokens, weights.len()),
+            None if self.modes.iter().any(|mode| mode.needs_weights()) => check_length(argument, tokens, 0),
             None => Ok(()),
         }
     }
@@ -278,13 +276,12 @@ impl<'w, const K: usize> TokenPool<'w, K> {
     /// Turns cells into the result; returns how many tokens were pooled.
     #[inline(always)]
     fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32]) -> usize {
-        let parts = stream::parts(&self.modes);
-        let width = cells.len() / parts.max(1);
-        let (mut rest, mut count) = (&mut *cells, 0);
-        for (mode, sums) in self.modes.iter().zip(sums) {
-            let Some((cells, after)) = rest.split_at_mut_checked(mode.parts() * width) else { break };
-            stream::finish(lanes, *mode, sums, self.empty, cells);
-            (rest, count) = (after, sums.count.max(count));
+        let mut count = 0;
+        for ((mode, range), sums) in stream::sections(&self.modes, cells.len()).zip(sums) {
+            if let Some(cells) = cells.get_mut(range) {
+                stream::finish(lanes, mode, sums, self.empty, cells);
+            }
+            count = sums.count.max(count);
         }
         if let Some(epsilon) = self.l2_epsilon {
             finish::normalize(lanes, cells, epsilon);
@@ -325,48 +322,17 @@ impl Source for Masked<'_> {
     }
 }
 
-/// Ranges of positions.
-trait Ranges {
-    fn count(&self) -> usize;
-    fn range(&self, i: usize, all: usize) -> Option<Range<usize>>;
-}
-
-/// All positions as one.
-struct Whole;
-
-impl Ranges for Whole {
-    fn count(&self) -> usize {
-        1
-    }
-
-    #[inline(always)]
-    fn range(&self, _: usize, all: usize) -> Option<Range<usize>> {
-        Some(0..all)
-    }
-}
-
-impl<O: Offset> Ranges for Sequences<'_, O> {
-    fn count(&self) -> usize {
-        self.count()
-    }
-
-    #[inline(always)]
-    fn range(&self, i: usize, all: usize) -> Option<Range<usize>> {
-        self.range(i, all)
-    }
-}
-
 /// Sequences whose lengths have been checked.
-struct Work<'a, 'p, 'w, T, S, R, const K: usize> {
+struct Work<'a, 'p, 'w, T, S, O, const K: usize> {
     pool: &'p TokenPool<'w, K>,
     matrix: Tokens<'a, T>,
     source: S,
-    sequences: R,
+    sequences: Sequences<'a, O>,
     output: &'p mut [f32],
     counts: Option<&'p mut [usize]>,
 }
 
-impl<T: TokenElement, S: Source, R: Ranges, const K: usize> Work<'_, '_, '_, T, S, R, K> {
+impl<T: TokenElement, S: Source, O: Offset, const K: usize> Work<'_, '_, '_, T, S, O, K> {
     /// Pools each of them; returns how many tokens of the last were pooled.
     #[inline(always)]
     fn run(mut self, door: impl ReadDoor<T> + ReadDoor<f32> + Copy) -> usize {

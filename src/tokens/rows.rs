@@ -1,6 +1,6 @@
 //! Token vectors as they lie in memory.
 
-use super::TokenElement;
+use super::{TokenElement, check_length};
 use crate::error::{Argument, AxisName, PoolError};
 use crate::round::Quantization;
 
@@ -101,10 +101,7 @@ impl<'a, T: TokenElement> Tokens<'a, T> {
     /// # Errors
     /// [`PoolError::Length`], or [`PoolError::Quantization`] if a scale or the zero point cannot be.
     pub fn quantized_rows(mut self, scales: &'a [f32], zero_point: i32) -> Result<Self, PoolError> {
-        let (expected, given) = (self.tokens, scales.len());
-        if expected != given {
-            return Err(PoolError::Length { argument: Argument::Scales, expected, given });
-        }
+        check_length(Argument::Scales, self.tokens, scales.len())?;
         if let Some((least, most)) = T::CODES
             && !scales.iter().all(|&scale| Quantization::new(scale, zero_point).is_valid(least, most))
         {

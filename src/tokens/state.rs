@@ -2,7 +2,7 @@
 
 use super::pool::Finish;
 use super::stream::{self, Row, Stream, Sums};
-use super::{Keep, TokenElement, TokenPool, Tokens};
+use super::{Keep, TokenElement, TokenPool, Tokens, check_length};
 use crate::dispatch::{Isa, ReadDoor};
 use crate::error::{Argument, AxisName, PoolError};
 
@@ -39,10 +39,7 @@ impl<const K: usize> TokenPool<'_, K> {
     /// As [`TokenPool::run`].
     pub fn start<'s>(&self, dim: usize, cells: &'s mut [f32]) -> Result<TokenState<'s, K>, PoolError> {
         let pool = self.without_weights();
-        let (expected, given) = (self.output_len(dim)?, cells.len());
-        if expected != given {
-            return Err(PoolError::Length { argument: Argument::State, expected, given });
-        }
+        check_length(Argument::State, self.output_len(dim)?, cells.len())?;
         pool.modes.iter().try_for_each(|mode| mode.check())?;
         Ok(TokenState { pool, dim, cells, stream: Stream::new(0), sums: [Sums::NONE; K] })
     }
@@ -104,8 +101,7 @@ impl<const K: usize> TokenState<'_, K> {
         keep.check(tokens.tokens())?;
         let needed = self.pool.modes.iter().any(|mode| mode.needs_weights());
         if weights.len() != tokens.tokens() && (needed || !weights.is_empty()) {
-            let (expected, given) = (tokens.tokens(), weights.len());
-            return Err(PoolError::Length { argument: Argument::Weights, expected, given });
+            check_length(Argument::Weights, tokens.tokens(), weights.len())?;
         }
         let Self { pool, stream, sums, cells, .. } = self;
         let (seen, mut count) = (stream.seen, 0);
@@ -137,15 +133,11 @@ impl<const K: usize> TokenState<'_, K> {
         if !alike || later.stream.skips() || (positions && both) {
             return Err(PoolError::Merge);
         }
-        let parts = stream::parts(&self.pool.modes);
-        let width = self.cells.len() / parts.max(1);
-        let mut start = 0;
-        for ((mode, sums), more) in self.pool.modes.iter().zip(&mut self.sums).zip(&later.sums) {
-            let end = start + mode.parts() * width;
-            if let (Some(cells), Some(later)) = (self.cells.get_mut(start..end), later.cells.get(start..end)) {
-                stream::merge(*mode, sums, cells, more, later);
+        let sections = stream::sections(&self.pool.modes, self.cells.len());
+        for (((mode, range), sums), more) in sections.zip(&mut self.sums).zip(&later.sums) {
+            if let (Some(cells), Some(later)) = (self.cells.get_mut(range.clone()), later.cells.get(range)) {
+                stream::merge(mode, sums, cells, more, later);
             }
-            start = end;
         }
         self.stream.join(&later.stream);
         Ok(())

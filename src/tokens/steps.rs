@@ -20,15 +20,8 @@ pub(super) trait Step: Copy {
 }
 
 /// Tokens of `T` that enter by `S`.
+#[derive(Clone, Copy)]
 pub(super) struct Widened<T, S>(S, PhantomData<T>);
-
-impl<T, S: Copy> Clone for Widened<T, S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T, S: Copy> Copy for Widened<T, S> {}
 
 impl<T, S> Widened<T, S> {
     pub(super) fn new(step: S) -> Self {

@@ -12,6 +12,7 @@ use crate::kernel::rows;
 use crate::lanes::{Floats, Read};
 use crate::pool::LpNorm;
 use crate::reduce::Norm;
+use core::ops::Range;
 
 /// Tokens that enter together: enough that it does not matter what that costs.
 const AT_ONCE: usize = 16;
@@ -130,14 +131,10 @@ impl<T: TokenElement, D: ReadDoor<T> + Copy, const K: usize> Queue<'_, D, T, K> 
         let before = Before { first: self.stream.first, kept: self.stream.kept.saturating_add(skipped) };
         self.stream.kept = self.stream.kept.saturating_add(rows.len());
         let rows = rows.get(skipped..).unwrap_or(&[]);
-        let width = self.cells.len() / parts(self.modes).max(1);
-        let mut start = 0;
-        for (mode, sums) in self.modes.iter().zip(self.sums.iter_mut()) {
-            let end = start + mode.parts() * width;
-            if let Some(cells) = self.cells.get_mut(start..end) {
-                Block { door: self.door, tokens: self.tokens, rows, cells }.enter(*mode, sums, before);
+        for ((mode, range), sums) in sections(self.modes, self.cells.len()).zip(self.sums.iter_mut()) {
+            if let Some(cells) = self.cells.get_mut(range) {
+                Block { door: self.door, tokens: self.tokens, rows, cells }.enter(mode, sums, before);
             }
-            start = end;
         }
     }
 }
@@ -145,6 +142,17 @@ impl<T: TokenElement, D: ReadDoor<T> + Copy, const K: usize> Queue<'_, D, T, K> 
 /// Parts of the results of all modes.
 pub(super) fn parts(modes: &[Mode]) -> usize {
     modes.iter().map(|mode| mode.parts()).sum()
+}
+
+/// The modes, and where among so many cells each has its own.
+pub(super) fn sections(modes: &[Mode], cells: usize) -> impl Iterator<Item = (Mode, Range<usize>)> {
+    let width = cells.checked_div(parts(modes)).unwrap_or(0);
+    let mut end = 0;
+    modes.iter().map(move |mode| {
+        let start = end;
+        end += mode.parts() * width;
+        (*mode, start..end)
+    })
 }
 
 /// The position of the first kept token of the sequence, and how many were kept before a block.
