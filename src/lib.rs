@@ -1,6 +1,7 @@
 #![no_std]
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod dispatch;
 mod element;
 mod error;

@@ -2,10 +2,10 @@
 //! output, and single outputs, for borders and for windows that fit nowhere else.
 
 use super::{Apart, Windows, store_apart, window};
+use crate::access::{Footprint, scatter};
 use crate::element::Element;
 use crate::lanes::Lanes;
 use crate::reduce::Reduce;
-use crate::view::{Footprint, scatter};
 use crate::window::Taps;
 
 /// One row of outputs, whose windows share their taps along depth and rows.

@@ -3,10 +3,10 @@
 //! one store.
 
 use super::{Adjacent, Apart, Windows, store_apart, unrolled, window};
+use crate::access::{Footprint, Reader, Writer, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::Reduce;
-use crate::view::{Footprint, Reader, Writer, scatter};
 use crate::window::Taps;
 
 /// Vectors of channels per tile, of one register each; wider ones as few as that makes. Sixteen

@@ -6,10 +6,10 @@
 
 use super::by_row::{Row, RowPass};
 use super::{Adjacent, Apart, Windows, column, finish_one, merge_one, store_apart, unrolled, zeroed};
+use crate::access::{Reader, Writer, gather};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Cells, Reduce};
-use crate::view::{Reader, Writer, gather};
 use crate::window::{Axis, Taps};
 use core::ops::Range;
 

@@ -24,12 +24,13 @@ pub(crate) mod repair;
 pub(crate) mod rows;
 pub(crate) mod wide;
 
+use crate::access::{Footprint, WindowReader};
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Bounds, Mean, MeanOfFew, Reduce};
 use crate::round::Finish;
-use crate::view::{Footprint, Layout, WindowReader};
+use crate::view::Layout;
 use crate::window::{Axis, Divisor, Taps};
 
 /// A windowed operation whose geometry has been proved: the axes belong to both layouts, and
@@ -221,7 +222,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Source for Apart<'_, T, L, R> {
 
     #[inline(always)]
     fn lift(&self, tap: [usize; 3]) -> Self::Acc {
-        let array = crate::view::gather(self.data, self.from + self.footprint.offset(tap), self.step, self.n);
+        let array = crate::access::gather(self.data, self.from + self.footprint.offset(tap), self.step, self.n);
         self.reduce.lift(self.lanes, L::V::load(self.lanes, &array))
     }
 
@@ -242,7 +243,7 @@ fn zeroed<A: bytemuck::Zeroable>() -> A {
 fn store_apart<T: Element, L: Lanes<T>>(lanes: L, v: L::V, output: &mut [T], at: usize, step: usize, n: usize) {
     let mut array: Array<T, L> = zeroed();
     v.store(lanes, &mut array);
-    crate::view::scatter(output, at, step, n, &array);
+    crate::access::scatter(output, at, step, n, &array);
 }
 
 /// Finishes one partial result and writes it.

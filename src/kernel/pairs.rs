@@ -3,10 +3,10 @@
 
 use super::by_row::{Row, RowPass};
 use super::{Adjacent, Windows, column, unrolled};
+use crate::access::{Reader, Writer};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::Reduce;
-use crate::view::{Reader, Writer};
 use core::ops::Range;
 
 /// Windows of the columns of `a` followed by those of `b`.

@@ -5,12 +5,13 @@
 use super::by_row::{Row, RowPass};
 use super::channels::{Pixel, PixelPass};
 use super::{Windows, store_apart, unrolled, zeroed};
+use crate::access::{Reader, Writer, gather};
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::index::{Index, Ramp, ramp};
 use crate::lanes::{self, Array, Lanes, Register, picks};
 use crate::reduce::Max;
-use crate::view::{Layout, Reader, Writer, gather};
+use crate::view::Layout;
 use core::ops::Range;
 
 /// How cells are numbered: `plane * channel + d * spatial[0] + y * spatial[1] + x * spatial[2]`, with the

@@ -7,11 +7,12 @@
 
 use super::rows::{self, Plain};
 use super::{Windows, finish_one, lift_one, merge_one, zeroed};
+use crate::access::Reader;
 use crate::dispatch::Kernel;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
 use crate::reduce::{Cells, Reduce};
-use crate::view::{Layout, Reader, Strides};
+use crate::view::{Layout, Strides};
 
 /// Vectors of channels that are pooled per walk over the pixels.
 const CHANNELS: usize = 32;

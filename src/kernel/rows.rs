@@ -4,10 +4,10 @@
 //! column is merged in the order of the rows, whatever the lanes.
 
 use super::store_apart;
+use crate::access::{Reader, Writer, gather, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Block, Floats, Lanes, Register};
 use crate::reduce::Reduce;
-use crate::view::{Reader, Writer, gather, scatter};
 use bytemuck::{Pod, Zeroable};
 use core::marker::PhantomData;
 

@@ -1,10 +1,10 @@
 //! Statistics by weights that every channel has for itself.
 
 use super::{Keep, TokenElement, Tokens, check_length};
+use crate::access::{gather, scatter};
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::error::{Argument, AxisName, PoolError};
 use crate::lanes::{Array, Floats, Lanes, Read, Register};
-use crate::view::{gather, scatter};
 
 /// Means of the channels, and after them standard deviations, where each channel weighs the tokens by the softmax of scores
 /// of its own: the attentive statistics pooling of ECAPA-TDNN. Returns how many tokens were kept; without one, the
