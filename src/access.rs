@@ -141,6 +141,61 @@ impl<'a, T: Pod, A: Pod> WindowReader<'a, T, A> {
     }
 }
 
+/// Reads of whole arrays at the same columns of a few rows, which lie anywhere in a slice.
+#[derive(Clone, Copy)]
+pub(crate) struct RowsReader<'a, T, const R: usize> {
+    data: &'a [T],
+    /// Where each row starts; with the width, within the slice.
+    starts: [usize; R],
+    width: usize,
+}
+
+impl<'a, T: Pod, const R: usize> RowsReader<'a, T, R> {
+    /// Rows of `width` elements; `None` unless all lie within the slice. A branch that is never taken, where the start of a
+    /// row would wait for a minimum.
+    #[inline(always)]
+    pub(crate) fn new(data: &'a [T], starts: [usize; R], width: usize) -> Option<Self> {
+        let last = data.len().checked_sub(width)?;
+        let within = starts.iter().all(|&start| start <= last);
+        debug_assert!(within);
+        within.then_some(Self { data, starts, width })
+    }
+
+    /// The arrays from column `c` on; `None` if they would exceed the rows. The column is checked here, once for all rows.
+    #[inline(always)]
+    pub(crate) fn columns<A: Pod>(&self, c: usize) -> Option<ColumnsReader<'a, '_, T, A, R>> {
+        let last = self.width.checked_sub(const { len_of::<T, A>() })?;
+        (c <= last).then_some(ColumnsReader { rows: self, column: c, arrays: PhantomData })
+    }
+}
+
+/// Reads of whole arrays from one column on.
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnsReader<'a, 'r, T, A, const R: usize> {
+    rows: &'r RowsReader<'a, T, R>,
+    /// With an array, within the width of the rows.
+    column: usize,
+    arrays: PhantomData<A>,
+}
+
+impl<'a, 'r, T: Pod, A: Pod, const R: usize> ColumnsReader<'a, 'r, T, A, R> {
+    /// The array of each row, in their order.
+    #[inline(always)]
+    pub(crate) fn each(self) -> impl Iterator<Item = &'a A> + use<'a, 'r, T, A, R> {
+        let Self { rows: RowsReader { data, starts, .. }, column, .. } = self;
+        starts.iter().map(
+            #[inline(always)]
+            move |start| {
+                // SAFETY: the row starts at least the width before the end of the slice, and `columns` has seen that
+                // `column` and an array are together at most the width.
+                let from = unsafe { data.as_ptr().add(start + column) };
+                // SAFETY: as in `Reader::at`.
+                unsafe { &*from.cast::<A>() }
+            },
+        )
+    }
+}
+
 /// Writes of whole arrays at any element of a slice; the counterpart of [`Reader`].
 pub(crate) struct Writer<'a, T, A> {
     data: &'a mut [T],

@@ -4,9 +4,9 @@
 //! column is merged in the order of the rows, whatever the lanes.
 
 use super::store_apart;
-use crate::access::{Reader, Writer, gather, scatter};
+use crate::access::{RowsReader, Writer, gather, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Block, Floats, Lanes, Register};
+use crate::lanes::{Array, Block, Cache, Floats, LINE, Lanes, PREFETCHES, Register, prefetch};
 use crate::reduce::Reduce;
 use bytemuck::{Pod, Zeroable};
 use core::marker::PhantomData;
@@ -14,7 +14,7 @@ use core::marker::PhantomData;
 /// Rows merged per pass over the partial results.
 const BLOCK: usize = 8;
 /// Registers of partial results side by side: independent chains, so that none waits for itself.
-const TILE: usize = 8;
+const TILE: usize = 6;
 
 /// How the elements of a row enter their columns, on lanes `L`.
 pub(crate) trait Entry<L: Copy>: Copy {
@@ -26,6 +26,8 @@ pub(crate) trait Entry<L: Copy>: Copy {
     type V: Copy;
     /// What a row brings along besides its elements.
     type Weight: Copy;
+    /// What it takes to read the elements of a row.
+    type Code: Copy;
     /// Partial results of a vector of columns.
     type Part: Register<L>;
     /// Every part of a partial result.
@@ -33,12 +35,19 @@ pub(crate) trait Entry<L: Copy>: Copy {
     /// Elements of a vector.
     const N: usize;
 
+    /// Where a row starts, and how it is read.
+    fn row(self, row: usize) -> (usize, Self::Code);
     /// Elements from memory.
-    fn load(self, lanes: L, from: &Self::From) -> Self::V;
+    fn load(self, lanes: L, from: &Self::From, code: Self::Code) -> Self::V;
     /// The partial results of the first row.
     fn first(self, lanes: L, v: Self::V, weight: Self::Weight) -> Self::Acc;
     /// The partial results with one more row.
     fn next(self, lanes: L, acc: Self::Acc, v: Self::V, weight: Self::Weight) -> Self::Acc;
+    /// The partial results with two more rows.
+    #[inline(always)]
+    fn next_two(self, lanes: L, acc: Self::Acc, [v, w]: [Self::V; 2], [a, b]: [Self::Weight; 2]) -> Self::Acc {
+        self.next(lanes, self.next(lanes, acc, v, a), w, b)
+    }
 }
 
 /// One or several of a kind.
@@ -83,7 +92,7 @@ impl<P: Copy> Parts<P> for [P; 2] {
     }
 }
 
-/// Elements enter by a reducer, as they are.
+/// Elements enter by a reducer, as they are. A row is where it starts.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<T, R>(R, PhantomData<T>);
 
@@ -98,12 +107,18 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Entry<L> for Plain<T, R> {
     type From = Array<T, L>;
     type V = L::V;
     type Weight = ();
+    type Code = ();
     type Part = R::Acc<L>;
     type Acc = [R::Acc<L>; 1];
     const N: usize = L::N;
 
     #[inline(always)]
-    fn load(self, lanes: L, from: &Array<T, L>) -> L::V {
+    fn row(self, row: usize) -> (usize, ()) {
+        (row, ())
+    }
+
+    #[inline(always)]
+    fn load(self, lanes: L, from: &Array<T, L>, (): ()) -> L::V {
         L::V::load(lanes, from)
     }
 
@@ -121,32 +136,41 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Entry<L> for Plain<T, R> {
 type Cell<E, L> = <<E as Entry<L>>::Part as Register<L>>::Item;
 type PartArray<E, L> = <<E as Entry<L>>::Part as Register<L>>::Array;
 
+/// Rows to be merged, with their weights, and those that will be merged after them, which are brought nearer meanwhile.
+pub(crate) struct Rows<'a, W> {
+    pub(crate) now: &'a [usize],
+    pub(crate) weights: &'a [W],
+    pub(crate) next: &'a [usize],
+}
+
 /// Merges rows into `cells`, which hold nothing yet if `fresh`; without any row, `cells` is left as it was. There is
-/// one cell a column, and after these as many of the next part. A row is where its first element lies, and its weight; its
-/// elements lie `step` apart.
+/// one cell a column, and after these as many of the next part. The elements of a row lie `step` apart.
 #[inline(always)]
 pub(crate) fn fold<L: Copy, E: Entry<L>>(
     lanes: L,
     entry: E,
-    data: &[E::Item],
-    step: usize,
+    (data, step): (&[E::Item], usize),
     mut fresh: bool,
-    rows: &[(usize, E::Weight)],
+    Rows { now, weights, next }: Rows<'_, E::Weight>,
     cells: &mut [Cell<E, L>],
 ) {
     // By numbers that the compiler knows, so that no loop over rows is left: that halves the time.
-    let (blocks, rest) = rows.as_chunks::<BLOCK>();
-    for rows in blocks {
-        Pass { lanes, entry, data, step, rows, fresh }.run(cells);
+    let (blocks, rest) = now.as_chunks::<BLOCK>();
+    let (block_weights, rest_weights) = weights.as_chunks::<BLOCK>();
+    for (i, (rows, weights)) in blocks.iter().zip(block_weights).enumerate() {
+        // If nothing comes after them, all are near.
+        let next = if next.is_empty() { next } else { blocks.get(i + 1).map_or(next, |rows| rows) };
+        Pass { lanes, entry, data, step, rows, weights, next, fresh }.run(cells);
         fresh = false;
     }
     let (pairs, rest) = rest.as_chunks::<2>();
-    for rows in pairs {
-        Pass { lanes, entry, data, step, rows, fresh }.run(cells);
+    let (pair_weights, rest_weights) = rest_weights.as_chunks::<2>();
+    for (rows, weights) in pairs.iter().zip(pair_weights) {
+        Pass { lanes, entry, data, step, rows, weights, next: &[], fresh }.run(cells);
         fresh = false;
     }
-    for row in rest {
-        Pass { lanes, entry, data, step, rows: &[*row], fresh }.run(cells);
+    for (row, weight) in rest.iter().zip(rest_weights) {
+        Pass { lanes, entry, data, step, rows: &[*row], weights: &[*weight], next: &[], fresh }.run(cells);
     }
 }
 
@@ -162,14 +186,15 @@ pub(crate) fn fold_all<L: Copy, E: Entry<L, Weight = ()>>(
 ) {
     let mut fresh = true;
     while let Some(first) = rows.next() {
-        let mut block = [(first, ()); BLOCK];
+        let mut block = [first; BLOCK];
         let mut n = 1;
         for (to, row) in block[1..].iter_mut().zip(&mut rows) {
-            *to = (row, ());
+            *to = row;
             n += 1;
         }
         // `n` is at most the length, which the compiler cannot see.
-        fold(lanes, entry, data, step, fresh, block.get(..n).unwrap_or(&block), cells);
+        let rows = Rows { now: block.get(..n).unwrap_or(&block), weights: &[(); BLOCK][..n.min(BLOCK)], next: &[] };
+        fold(lanes, entry, (data, step), fresh, rows, cells);
         fresh = false;
     }
 }
@@ -181,7 +206,10 @@ struct Pass<'a, L: Copy, E: Entry<L>, const R: usize> {
     data: &'a [E::Item],
     /// Elements from one column to the next.
     step: usize,
-    rows: &'a [(usize, E::Weight); R],
+    rows: &'a [usize; R],
+    weights: &'a [E::Weight; R],
+    /// Rows that will be read after these, to be brought nearer.
+    next: &'a [usize],
     /// Whether the cells hold nothing yet.
     fresh: bool,
 }
@@ -189,32 +217,41 @@ struct Pass<'a, L: Copy, E: Entry<L>, const R: usize> {
 impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
     #[inline(always)]
     fn run(&self, cells: &mut [Cell<E, L>]) {
-        let width = cells.len() / E::Acc::COUNT;
+        let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
+        let rows = self.rows.map(
+            #[inline(always)]
+            |row| entry.row(row),
+        );
+        let (starts, codes) = (rows.map(|(start, _)| start), rows.map(|(_, code)| code));
         let mut c = 0;
-        if self.step == 1 {
+        if self.step == 1
+            && let Some(rows) = RowsReader::new(self.data, starts, width)
+        {
             match E::Part::REGISTERS * E::Acc::COUNT {
-                1 => c = self.tiles::<TILE>(cells, width, c),
-                2 => c = self.tiles::<{ TILE / 2 }>(cells, width, c),
-                _ => c = self.tiles::<{ TILE / 4 }>(cells, width, c),
+                1 => c = self.tiles::<TILE>(&rows, &codes, cells, c),
+                2 => c = self.tiles::<{ TILE / 2 }>(&rows, &codes, cells, c),
+                _ => c = self.tiles::<{ TILE / 4 }>(&rows, &codes, cells, c),
             }
-            c = self.tiles::<1>(cells, width, c);
+            c = self.tiles_of::<1, false>(&rows, &codes, cells, c);
         }
         while c < width {
             let n = E::N.min(width - c);
             let held = E::Acc::from_fn(
                 #[inline(always)]
-                |part| E::Part::load(self.lanes, &gather(cells, part * width + c, 1, n)),
+                |part| E::Part::load(lanes, &gather(cells, part * width + c, 1, n)),
             );
             let [acc] = self.merge(
                 [held],
-                #[inline(always)]
-                |at| [self.entry.load(self.lanes, &gather(self.data, at + c * self.step, self.step, n))],
+                rows.iter().map(
+                    #[inline(always)]
+                    |(start, code)| [entry.load(lanes, &gather(self.data, start + c * self.step, self.step, n), *code)],
+                ),
             );
             acc.each(
                 #[inline(always)]
                 |part, acc| {
                     let mut array = PartArray::<E, L>::zeroed();
-                    acc.store(self.lanes, &mut array);
+                    acc.store(lanes, &mut array);
                     scatter(cells, part * width + c, 1, n, &array);
                 },
             );
@@ -224,56 +261,96 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
 
     /// Tiles of `V` vectors from column `c` on; returns the first column that is left.
     #[inline(always)]
-    fn tiles<const V: usize>(&self, cells: &mut [Cell<E, L>], width: usize, mut c: usize) -> usize {
-        let (lanes, entry) = (self.lanes, self.entry);
-        if let (Some(reader), Some(mut writer)) =
-            (Reader::<_, [E::From; V]>::new(self.data), Writer::<_, [PartArray<E, L>; V]>::new(cells))
-        {
-            while c + V * E::N <= width {
-                let held = core::array::from_fn(
-                    #[inline(always)]
-                    |v| {
-                        E::Acc::from_fn(
-                            #[inline(always)]
-                            |part| E::Part::load(lanes, &writer.at(part * width + c)[v]),
-                        )
-                    },
-                );
-                let acc: [E::Acc; V] = self.merge(
-                    held,
-                    #[inline(always)]
-                    |at| {
-                        let arrays = reader.at(at + c);
-                        core::array::from_fn(
-                            #[inline(always)]
-                            |v| entry.load(lanes, &arrays[v]),
-                        )
-                    },
-                );
-                for (v, acc) in acc.into_iter().enumerate() {
-                    acc.each(
+    fn tiles<const V: usize>(
+        &self,
+        rows: &RowsReader<'_, E::Item, R>,
+        codes: &[E::Code; R],
+        cells: &mut [Cell<E, L>],
+        c: usize,
+    ) -> usize {
+        if PREFETCHES && !self.next.is_empty() {
+            self.tiles_of::<V, true>(rows, codes, cells, c)
+        } else {
+            self.tiles_of::<V, false>(rows, codes, cells, c)
+        }
+    }
+
+    #[inline(always)]
+    fn tiles_of<const V: usize, const AHEAD: bool>(
+        &self,
+        rows: &RowsReader<'_, E::Item, R>,
+        codes: &[E::Code; R],
+        cells: &mut [Cell<E, L>],
+        mut c: usize,
+    ) -> usize {
+        let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
+        let Some(mut writer) = Writer::<_, [PartArray<E, L>; V]>::new(cells) else { return c };
+        // In the order of memory, not in that of the tiles: rows are long, and processors see one that is read on and on.
+        let (mut next, mut ahead) = (self.next.iter(), 0);
+        let mut row = next.next();
+        while let Some(columns) = rows.columns::<[E::From; V]>(c) {
+            let held = core::array::from_fn(
+                #[inline(always)]
+                |v| {
+                    E::Acc::from_fn(
                         #[inline(always)]
-                        |part, acc| acc.store(lanes, &mut writer.at(part * width + c)[v]),
-                    );
-                }
-                c += V * E::N;
+                        |part| E::Part::load(lanes, &writer.at(part * width + c)[v]),
+                    )
+                },
+            );
+            let arrays = columns.each().zip(codes).map(
+                #[inline(always)]
+                |(arrays, code)| {
+                    if AHEAD && let Some(&row_ahead) = row {
+                        let (start, _) = entry.row(row_ahead);
+                        for line in 0..size_of_val(arrays).div_ceil(LINE) {
+                            let at = start + ahead + line * (LINE / size_of::<E::Item>());
+                            prefetch(Cache::Second, self.data.as_ptr().wrapping_add(at));
+                        }
+                        ahead += V * E::N;
+                        if ahead >= width {
+                            (row, ahead) = (next.next(), 0);
+                        }
+                    }
+                    core::array::from_fn(
+                        #[inline(always)]
+                        |v| entry.load(lanes, &arrays[v], *code),
+                    )
+                },
+            );
+            let acc: [E::Acc; V] = self.merge(held, arrays);
+            for (v, acc) in acc.into_iter().enumerate() {
+                acc.each(
+                    #[inline(always)]
+                    |part, acc| acc.store(lanes, &mut writer.at(part * width + c)[v]),
+                );
             }
+            c += V * E::N;
         }
         c
     }
 
-    /// Merges the rows, in their order, into what the cells hold; `load` reads from a row.
+    /// Merges the rows, in their order, into what the cells hold.
     #[inline(always)]
-    fn merge<const V: usize>(&self, held: [E::Acc; V], load: impl Fn(usize) -> [E::V; V]) -> [E::Acc; V] {
+    fn merge<const V: usize>(&self, held: [E::Acc; V], rows: impl Iterator<Item = [E::V; V]>) -> [E::Acc; V] {
         let (lanes, entry, mut acc) = (self.lanes, self.entry, held);
-        for (r, &(at, weight)) in self.rows.iter().enumerate() {
-            for (acc, v) in acc.iter_mut().zip(load(at)) {
-                *acc = if r == 0 && self.fresh {
-                    entry.first(lanes, v, weight)
+        let mut fresh = self.fresh;
+        let mut rows = self.weights.iter().zip(rows);
+        while let Some((&weight, row)) = rows.next() {
+            let Some((&second, after)) = rows.next() else {
+                for (acc, v) in acc.iter_mut().zip(row) {
+                    *acc = if fresh { entry.first(lanes, v, weight) } else { entry.next(lanes, *acc, v, weight) };
+                }
+                break;
+            };
+            for (acc, (v, w)) in acc.iter_mut().zip(row.into_iter().zip(after)) {
+                *acc = if fresh {
+                    entry.next(lanes, entry.first(lanes, v, weight), w, second)
                 } else {
-                    entry.next(lanes, *acc, v, weight)
+                    entry.next_two(lanes, *acc, [v, w], [weight, second])
                 };
             }
+            fresh = false;
         }
         acc
     }
@@ -303,14 +380,32 @@ pub(crate) fn finish<T: Element, L: Lanes<T>, R: Reduce<T>>(
 /// Divides each cell.
 #[inline(always)]
 pub(crate) fn divide<L: Floats>(lanes: L, cells: &mut [f32], by: f32) {
+    match reciprocal(by) {
+        Some(factor) => each(lanes, cells, |v| lanes.mul(v, L::F::splat(lanes, factor)), |cell| cell * factor),
+        None => each(lanes, cells, |v| lanes.mean(v, by), |cell| cell / by),
+    }
+}
+
+/// `1 / by` of a power of two: the product with it is the quotient, to the bit, and takes a fraction of the time.
+#[inline]
+fn reciprocal(by: f32) -> Option<f32> {
+    const MANTISSA: u32 = (1 << (f32::MANTISSA_DIGITS - 1)) - 1;
+    let factor = 1.0 / by;
+    (by.to_bits() & MANTISSA == 0 && by.is_normal() && factor.is_normal()).then_some(factor)
+}
+
+/// Replaces each cell, whole vectors by `vector`, and the rest by `one`.
+#[inline(always)]
+fn each<L: Floats>(lanes: L, cells: &mut [f32], vector: impl Fn(L::F) -> L::F, one: impl Fn(f32) -> f32) {
     let (n, len) = (<L as Lanes<f32>>::N, cells.len());
     let mut c = 0;
-    if let Some(mut writer) = Writer::<f32, Array<f32, L>>::new(cells) {
-        while c + n <= len {
-            let array = writer.at(c);
-            lanes.mean(L::F::load(lanes, array), by).store(lanes, array);
-            c += n;
+    if let Some(mut writer) = Writer::<f32, [Array<f32, L>; TILE]>::new(cells) {
+        while c + TILE * n <= len {
+            for array in writer.at(c) {
+                vector(L::F::load(lanes, array)).store(lanes, array);
+            }
+            c += TILE * n;
         }
     }
-    cells.iter_mut().skip(c).for_each(|cell| *cell /= by);
+    cells.iter_mut().skip(c).for_each(|cell| *cell = one(*cell));
 }

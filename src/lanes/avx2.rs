@@ -157,13 +157,12 @@ fn unzip_epi8(a: __m256i, b: __m256i) -> (__m256i, __m256i) {
     (_mm256_permute4x64_epi64::<0xd8>(even), _mm256_permute4x64_epi64::<0xd8>(odd))
 }
 
-/// `_mm_prefetch` of an element.
+/// An element of these lanes, asked for.
 macro_rules! prefetch {
     ($T:ty) => {
         #[inline(always)]
         fn prefetch(self, from: &$T) {
-            // SAFETY: a hint, which never faults; every x86-64 processor has it.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>((from as *const $T).cast()) }
+            super::prefetch(super::Cache::First, from);
         }
     };
 }
@@ -187,6 +186,15 @@ macro_rules! float {
                 // `max` gives `b` where either is NaN, so only a NaN in `a` is lost; all bits set is a NaN.
                 let lost = safe!($cmp::<_CMP_UNORD_Q>(a.0, a.0));
                 let max = safe!($max(a.0, b.0));
+                $V(safe!($or(max, lost)))
+            }
+
+            #[inline(always)]
+            fn maximum_of_three(self, a: $V, b: $V, c: $V) -> $V {
+                // This way round, a NaN in `a` stays, and one comparison finds those in the others.
+                let lost = safe!($cmp::<_CMP_UNORD_Q>(b.0, c.0));
+                let max = safe!($max(b.0, a.0));
+                let max = safe!($max(c.0, max));
                 $V(safe!($or(max, lost)))
             }
 

@@ -10,8 +10,10 @@
 
 #[cfg(feature = "half")]
 mod half;
+mod prefetch;
 mod read;
 mod scalar;
+pub(crate) use prefetch::{Cache, LINE, PREFETCHES, prefetch};
 pub(crate) use read::{Floats, Read};
 pub(crate) use scalar::Scalar;
 
@@ -114,6 +116,11 @@ pub trait Lanes<T: Element>: Copy {
     fn prefetch(self, _from: &T) {}
     /// The greater of each pair; NaN if either is NaN.
     fn maximum(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The greatest of each three; NaN if one is NaN.
+    #[inline(always)]
+    fn maximum_of_three(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        self.maximum(self.maximum(a, b), c)
+    }
     /// The greater of each pair; the other one if one is NaN.
     fn maximum_number(self, a: Self::V, b: Self::V) -> Self::V;
     /// `low` where `v < low`, `high` where `v > high`, else `v`; NaN stays.

@@ -1,7 +1,8 @@
 //! Token ids that name the rows of a table.
 
 use super::Offset;
-use super::pool::Source;
+use super::keep::fill;
+use super::queue::Source;
 use crate::error::{Argument, AxisName, PoolError};
 use core::ops::Range;
 
@@ -43,6 +44,12 @@ impl<'a, I: Offset> Ids<'a, I> {
         self.ids.is_empty()
     }
 
+    /// The row of a position that exists.
+    #[inline(always)]
+    fn row(&self, position: usize) -> usize {
+        self.ids.get(position).and_then(|id| id.to_usize()).unwrap_or(0)
+    }
+
     pub(super) fn check_table(&self, given: usize) -> Result<(), PoolError> {
         let (argument, axis, expected) = (Argument::Input, AxisName::Tokens, self.rows);
         if expected <= given { Ok(()) } else { Err(PoolError::Shape { argument, axis, expected, given }) }
@@ -59,14 +66,21 @@ impl<I: Offset> Source for Ids<'_, I> {
     }
 
     #[inline(always)]
-    fn rows(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone {
-        let padding = self.padding.and_then(Offset::to_usize);
-        range.filter_map(
-            #[inline(always)]
-            move |position| {
-                let id = self.ids.get(position)?.to_usize()?;
-                (Some(id) != padding).then_some((position, id))
-            },
-        )
+    fn keeps(&self, position: usize) -> bool {
+        self.padding.and_then(Offset::to_usize) != Some(self.row(position))
+    }
+
+    #[inline(always)]
+    fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
+        fill(range, into, |position| self.keeps(position))
+    }
+
+    #[inline(always)]
+    fn rows<'r>(&self, positions: &'r [usize], into: &'r mut [usize]) -> &'r [usize] {
+        let into = into.get_mut(..positions.len()).unwrap_or_default();
+        for (to, &position) in into.iter_mut().zip(positions) {
+            *to = self.row(position);
+        }
+        into
     }
 }

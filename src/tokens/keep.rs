@@ -98,7 +98,7 @@ impl<'a> Keep<'a> {
 
     /// Whether token `t` is kept, but for those skipped.
     #[inline(always)]
-    fn keeps(&self, t: usize) -> bool {
+    pub(super) fn keeps(&self, t: usize) -> bool {
         match self.kept {
             Kept::All => true,
             Kept::Range(start, end) => start <= t && t < end,
@@ -118,4 +118,57 @@ impl<'a> Keep<'a> {
             move |&t| self.keeps(t),
         )
     }
+
+    /// Writes the kept ones of a range to `into`, as [`fill`] does.
+    #[inline(always)]
+    pub(super) fn fill(self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
+        // One loop for each kind, so that none asks again at every token.
+        macro_rules! fill {
+            ($mask:ident, $keeps:expr) => {
+                fill(range, into, |t| $mask.get(t).is_some_and($keeps))
+            };
+        }
+        match self.kept {
+            Kept::All => fill_all(range, into),
+            Kept::Range(start, end) => {
+                *range = range.start.max(start)..range.end.min(end);
+                fill_all(range, into)
+            }
+            Kept::U8(mask) => fill!(mask, |&place| place != 0),
+            Kept::Bool(mask) => fill!(mask, |&place| place),
+            Kept::I32(mask) => fill!(mask, |&place| place != 0),
+            Kept::I64(mask) => fill!(mask, |&place| place != 0),
+            Kept::F32(mask) => fill!(mask, |&place| place != 0.0),
+        }
+    }
+}
+
+/// Writes the numbers of a range that are kept to `into`, in order, until it is full; returns how many there are. What is
+/// left of the range stays there.
+#[inline(always)]
+pub(super) fn fill(range: &mut Range<usize>, into: &mut [usize], keeps: impl Fn(usize) -> bool) -> usize {
+    let mut n = 0;
+    while n < into.len() && range.start < range.end {
+        // Each is written to the next place, which it has only if it is kept: no processor foresees branches on a mask.
+        let end = range.end.min(range.start.saturating_add(into.len() - n));
+        for t in range.start..end {
+            if let Some(to) = into.get_mut(n) {
+                *to = t;
+            }
+            n += usize::from(keeps(t));
+        }
+        range.start = end;
+    }
+    n
+}
+
+/// The same where all are kept.
+#[inline(always)]
+fn fill_all(range: &mut Range<usize>, into: &mut [usize]) -> usize {
+    let n = range.len().min(into.len());
+    for (to, t) in into.iter_mut().zip(range.start..range.start + n) {
+        *to = t;
+    }
+    range.start += n;
+    n
 }

@@ -26,6 +26,7 @@ mod ids;
 mod keep;
 mod mode;
 mod pool;
+mod queue;
 mod rows;
 mod sequences;
 mod state;

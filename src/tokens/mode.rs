@@ -119,6 +119,11 @@ impl Mode {
         matches!(self, Self::PositionWeightedMean(_))
     }
 
+    /// Whether this and `next`, whose results follow, have a step in common: a sum, then the greatest.
+    pub(super) const fn enters_with(self, next: Self) -> bool {
+        matches!((self, next), (Self::Sum | Self::Mean | Self::MeanSqrtLength, Self::Max | Self::Splade))
+    }
+
     pub(super) fn check(self) -> Result<(), PoolError> {
         let (p, floor) = match self {
             Self::MeanStd { floor } | Self::WeightedMeanStd { floor } => (1.0, floor),

@@ -1,6 +1,7 @@
 //! A mode, or several, with its finish; for one sequence or many.
 
-use super::stream::{self, Row, Stream, Sums};
+use super::queue::{Input, Partial, Source};
+use super::stream::{self, Stream, Sums};
 use super::{Empty, Ids, Keep, Mode, Offset, Sequences, TokenElement, Tokens, check_length, finish};
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::error::{Argument, AxisName, PoolError};
@@ -86,8 +87,8 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         TokenPool { modes, dims, empty, l2_epsilon, weights: None }
     }
 
-    /// Elements of a token that are pooled.
-    fn width(&self, dim: usize) -> Result<usize, PoolError> {
+    /// Elements of a token that are pooled, which are also those of a part of the result.
+    pub(super) fn width(&self, dim: usize) -> Result<usize, PoolError> {
         match self.dims {
             Some(end) if end > dim => Err(PoolError::Range { axis: AxisName::Dim, start: 0, end, len: dim }),
             dims => Ok(dims.unwrap_or(dim)),
@@ -133,11 +134,11 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
-        self.check(tokens.dim(), tokens.tokens(), 1, output, None)?;
+        let width = self.check(tokens.dim(), tokens.tokens(), 1, output, None)?;
         keep.check(tokens.tokens())?;
         let source = Masked { keep, tokens: tokens.tokens() };
         let sequences = Sequences::padded(1, tokens.tokens());
-        Ok(Work { pool: self, matrix: tokens, source, sequences, output, counts: None }.run(door))
+        Ok(Work { pool: self, matrix: tokens, source, sequences, width, output, counts: None }.run(door))
     }
 
     /// Pools each of `sequences`, which lie among `tokens`, into its part of `output`, one after the other; and writes how
@@ -182,11 +183,11 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.check(tokens.dim(), tokens.tokens(), sequences.count(), output, counts.as_deref())?;
+        let width = self.check(tokens.dim(), tokens.tokens(), sequences.count(), output, counts.as_deref())?;
         keep.check(tokens.tokens())?;
         sequences.check(tokens.tokens())?;
         let source = Masked { keep, tokens: tokens.tokens() };
-        Work { pool: self, matrix: tokens, source, sequences, output, counts }.run(isa);
+        Work { pool: self, matrix: tokens, source, sequences, width, output, counts }.run(isa);
         Ok(())
     }
 
@@ -230,14 +231,14 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.check(table.dim(), ids.len(), bags.count(), output, counts.as_deref())?;
+        let width = self.check(table.dim(), ids.len(), bags.count(), output, counts.as_deref())?;
         ids.check_table(table.tokens())?;
         bags.check(ids.len())?;
-        Work { pool: self, matrix: table, source: ids, sequences: bags, output, counts }.run(isa);
+        Work { pool: self, matrix: table, source: ids, sequences: bags, width, output, counts }.run(isa);
         Ok(())
     }
 
-    /// Whether what goes with `tokens` tokens, and with `sequences` results, has its length.
+    /// Whether what goes with `tokens` tokens, and with `sequences` results, has its length; gives the width.
     fn check(
         &self,
         dim: usize,
@@ -245,7 +246,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         sequences: usize,
         output: &[f32],
         counts: Option<&[usize]>,
-    ) -> Result<(), PoolError> {
+    ) -> Result<usize, PoolError> {
         let all = self.output_len(dim)?.checked_mul(sequences);
         check_length(Argument::Output, all.ok_or(PoolError::Overflow { axis: AxisName::Batch })?, output.len())?;
         if let Some(counts) = counts {
@@ -254,30 +255,18 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         self.modes.iter().try_for_each(|mode| mode.check())?;
         let argument = if self.modes.contains(&Mode::Attention) { Argument::Scores } else { Argument::Weights };
         match self.weights {
-            Some(weights) => check_length(argument, tokens, weights.len()),
-            None if self.modes.iter().any(|mode| mode.needs_weights()) => check_length(argument, tokens, 0),
-            None => Ok(()),
+            Some(weights) => check_length(argument, tokens, weights.len())?,
+            None if self.modes.iter().any(|mode| mode.needs_weights()) => check_length(argument, tokens, 0)?,
+            None => {}
         }
-    }
-
-    /// The tokens at these positions, of which the first is that of a sequence's first token.
-    #[inline(always)]
-    fn rows<S: Source>(&self, source: S, range: Range<usize>) -> impl Iterator<Item = Row> {
-        let (start, weights) = (range.start, self.weights.unwrap_or(&[]));
-        source.rows(range).map(
-            #[inline(always)]
-            move |(position, row)| {
-                let weight = weights.get(position).copied().unwrap_or(1.0);
-                Row { row, position: position - start, weight }
-            },
-        )
+        self.width(dim)
     }
 
     /// Turns cells into the result; returns how many tokens were pooled.
     #[inline(always)]
-    fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32]) -> usize {
+    fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32], width: usize) -> usize {
         let mut count = 0;
-        for ((mode, range), sums) in stream::sections(&self.modes, cells.len()).zip(sums) {
+        for ((mode, range), sums) in stream::sections(&self.modes, width).zip(sums) {
             if let Some(cells) = cells.get_mut(range) {
                 stream::finish(lanes, mode, sums, self.empty, cells);
             }
@@ -290,21 +279,11 @@ impl<'w, const K: usize> TokenPool<'w, K> {
     }
 }
 
-/// The kept positions of a range, and the row of the matrix that each names.
-pub(super) trait Source: Copy {
-    /// How many positions there are.
-    fn positions(&self) -> usize;
-    /// How many kept positions are skipped at the start of each sequence.
-    fn skipped(&self) -> usize;
-    /// All of them, in order.
-    fn rows(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone;
-}
-
 /// Rows that are positions.
 #[derive(Clone, Copy)]
-struct Masked<'k> {
-    keep: Keep<'k>,
-    tokens: usize,
+pub(super) struct Masked<'k> {
+    pub(super) keep: Keep<'k>,
+    pub(super) tokens: usize,
 }
 
 impl Source for Masked<'_> {
@@ -317,8 +296,18 @@ impl Source for Masked<'_> {
     }
 
     #[inline(always)]
-    fn rows(self, range: Range<usize>) -> impl DoubleEndedIterator<Item = (usize, usize)> + Clone {
-        self.keep.indices(range).map(|t| (t, t))
+    fn keeps(&self, position: usize) -> bool {
+        self.keep.keeps(position)
+    }
+
+    #[inline(always)]
+    fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
+        self.keep.fill(range, into)
+    }
+
+    #[inline(always)]
+    fn rows<'r>(&self, positions: &'r [usize], _: &'r mut [usize]) -> &'r [usize] {
+        positions
     }
 }
 
@@ -328,6 +317,8 @@ struct Work<'a, 'p, 'w, T, S, O, const K: usize> {
     matrix: Tokens<'a, T>,
     source: S,
     sequences: Sequences<'a, O>,
+    /// Elements of a part of a result.
+    width: usize,
     output: &'p mut [f32],
     counts: Option<&'p mut [usize]>,
 }
@@ -337,15 +328,15 @@ impl<T: TokenElement, S: Source, O: Offset, const K: usize> Work<'_, '_, '_, T, 
     #[inline(always)]
     fn run(mut self, door: impl ReadDoor<T> + ReadDoor<f32> + Copy) -> usize {
         let count = self.sequences.count();
-        let width = self.output.len().checked_div(count).unwrap_or(0);
+        let each = stream::parts(&self.pool.modes) * self.width;
         let mut pooled = 0;
         // Nothing to write for sequences without elements, of which there may be any number.
         let count = if self.output.is_empty() && self.counts.is_none() { count.min(1) } else { count };
         for i in 0..count {
             let range = self.sequences.range(i, self.source.positions());
-            let cells = self.output.get_mut(i * width..(i + 1) * width);
+            let cells = self.output.get_mut(i * each..(i + 1) * each);
             let (Some(range), Some(cells)) = (range, cells) else { break };
-            pooled = one(door, self.pool, &self.matrix, self.source, range, cells);
+            pooled = one(door, self.pool, &self.matrix, self.source, range, (cells, self.width));
             if let Some(count) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(i)) {
                 *count = pooled;
             }
@@ -362,24 +353,25 @@ fn one<T: TokenElement, S: Source, const K: usize>(
     matrix: &Tokens<'_, T>,
     source: S,
     range: Range<usize>,
-    cells: &mut [f32],
+    (cells, width): (&mut [f32], usize),
 ) -> usize {
     let (mut stream, mut sums) = (Stream::new(source.skipped()), [Sums::NONE; K]);
+    let start = range.start;
     let all = |mode| pool.modes.iter().all(|&other| other == mode);
     // One row is enough, and nothing else is looked at.
+    let nth = |n| range.clone().filter(|&position| source.keeps(position)).nth(n);
     let range = if all(Mode::First) {
-        let first = source.rows(range.clone()).nth(source.skipped());
-        first.map_or(0..0, |(position, _)| range.start..position + 1)
-    } else if all(Mode::Last) && source.rows(range.clone()).nth(source.skipped()).is_some() {
+        nth(source.skipped()).map_or(0..0, |first| start..first + 1)
+    } else if all(Mode::Last) && nth(source.skipped()).is_some() {
         stream = Stream::new(0);
-        let last = source.rows(range.clone()).next_back();
-        last.map_or(0..0, |(position, _)| position..position + 1)
+        let last = range.clone().rfind(|&position| source.keeps(position));
+        last.map_or(0..0, |last| last..last + 1)
     } else {
         range
     };
-    let rows = pool.rows(source, range);
-    stream::push(door, &pool.modes, matrix, rows, (&mut stream, &mut sums), cells);
-    ReadDoor::<f32>::enter(door, Finish { pool, sums: &sums, cells })
+    let input = Input { tokens: matrix, source, weights: pool.weights.unwrap_or(&[]), start };
+    Partial { modes: &pool.modes, stream: &mut stream, sums: &mut sums, cells, width }.push(door, input, range);
+    ReadDoor::<f32>::enter(door, Finish { pool, sums: &sums, cells, width })
 }
 
 /// Cells that become the result; gives how many tokens were pooled.
@@ -387,6 +379,7 @@ pub(super) struct Finish<'a, 'w, const K: usize> {
     pub(super) pool: &'a TokenPool<'w, K>,
     pub(super) sums: &'a [Sums; K],
     pub(super) cells: &'a mut [f32],
+    pub(super) width: usize,
 }
 
 impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
@@ -394,6 +387,6 @@ impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
 
     #[inline(always)]
     fn run<L: Read<f32>>(self, lanes: L) -> usize {
-        self.pool.finish(lanes, self.sums, self.cells)
+        self.pool.finish(lanes, self.sums, self.cells, self.width)
     }
 }

@@ -1,7 +1,8 @@
 //! Tokens that come one by one: the partial results in the caller's memory.
 
-use super::pool::Finish;
-use super::stream::{self, Row, Stream, Sums};
+use super::pool::{Finish, Masked};
+use super::queue::{Input, Partial};
+use super::stream::{self, Stream, Sums};
 use super::{Keep, TokenElement, TokenPool, Tokens, check_length};
 use crate::dispatch::{Isa, ReadDoor};
 use crate::error::{Argument, AxisName, PoolError};
@@ -26,6 +27,7 @@ use crate::error::{Argument, AxisName, PoolError};
 pub struct TokenState<'s, const K: usize = 1> {
     pool: TokenPool<'static, K>,
     dim: usize,
+    width: usize,
     cells: &'s mut [f32],
     stream: Stream,
     sums: [Sums; K],
@@ -41,7 +43,8 @@ impl<const K: usize> TokenPool<'_, K> {
         let pool = self.without_weights();
         check_length(Argument::State, self.output_len(dim)?, cells.len())?;
         pool.modes.iter().try_for_each(|mode| mode.check())?;
-        Ok(TokenState { pool, dim, cells, stream: Stream::new(0), sums: [Sums::NONE; K] })
+        let width = self.width(dim)?;
+        Ok(TokenState { pool, dim, width, cells, stream: Stream::new(0), sums: [Sums::NONE; K] })
     }
 }
 
@@ -103,16 +106,14 @@ impl<const K: usize> TokenState<'_, K> {
         if weights.len() != tokens.tokens() && (needed || !weights.is_empty()) {
             check_length(Argument::Weights, tokens.tokens(), weights.len())?;
         }
-        let Self { pool, stream, sums, cells, .. } = self;
-        let (seen, mut count) = (stream.seen, 0);
-        let kept = keep.indices(0..tokens.tokens()).skip(keep.skipped());
-        let rows = kept.map(|t| {
-            count += 1;
-            Row { row: t, position: seen.saturating_add(t), weight: weights.get(t).copied().unwrap_or(1.0) }
-        });
-        stream::push(isa, &pool.modes, &tokens, rows, (&mut *stream, sums), cells);
-        stream.seen = seen.saturating_add(tokens.tokens());
-        Ok(count)
+        let Self { pool, width, stream, sums, cells, .. } = self;
+        let (all, before) = (tokens.tokens(), stream.kept);
+        // Skipped here are those of the block; those of the stream are skipped where they enter.
+        let first = keep.indices(0..all).nth(keep.skipped()).unwrap_or(all);
+        let input = Input { tokens: &tokens, source: Masked { keep, tokens: all }, weights, start: 0 };
+        Partial { modes: &pool.modes, stream, sums, cells, width: *width }.push(isa, input, first..all);
+        stream.seen = stream.seen.saturating_add(all);
+        Ok(stream.kept - before)
     }
 
     /// Lets `tokens` masked tokens pass, for modes whose weights count them.
@@ -133,7 +134,7 @@ impl<const K: usize> TokenState<'_, K> {
         if !alike || later.stream.skips() || (positions && both) {
             return Err(PoolError::Merge);
         }
-        let sections = stream::sections(&self.pool.modes, self.cells.len());
+        let sections = stream::sections(&self.pool.modes, self.width);
         for (((mode, range), sums), more) in sections.zip(&mut self.sums).zip(&later.sums) {
             if let (Some(cells), Some(later)) = (self.cells.get_mut(range.clone()), later.cells.get(range)) {
                 stream::merge(mode, sums, cells, more, later);
@@ -150,6 +151,6 @@ impl<const K: usize> TokenState<'_, K> {
 
     /// As [`TokenState::finish`], on a chosen instruction set. The result has the same bits.
     pub fn finish_on(self, isa: Isa) -> usize {
-        isa.enter(Finish { pool: &self.pool, sums: &self.sums, cells: self.cells })
+        isa.enter(Finish { pool: &self.pool, sums: &self.sums, cells: self.cells, width: self.width })
     }
 }

@@ -1,10 +1,9 @@
 //! How one more token enters the partial results of its columns.
 
-use super::TokenElement;
+use super::{TokenElement, Tokens};
 use crate::kernel::rows::{Entry, Parts};
 use crate::lanes::{Floats, Lanes, Read, Register};
 use crate::reduce::Norm;
-use core::marker::PhantomData;
 
 /// A step from some tokens to one more.
 pub(super) trait Step: Copy {
@@ -17,40 +16,59 @@ pub(super) trait Step: Copy {
     fn first<L: Floats>(self, lanes: L, x: L::F, weight: Self::Weight) -> Self::Acc<L::F>;
     /// With one more.
     fn next<L: Floats>(self, lanes: L, acc: Self::Acc<L::F>, x: L::F, weight: Self::Weight) -> Self::Acc<L::F>;
-}
-
-/// Tokens of `T` that enter by `S`.
-#[derive(Clone, Copy)]
-pub(super) struct Widened<T, S>(S, PhantomData<T>);
-
-impl<T, S> Widened<T, S> {
-    pub(super) fn new(step: S) -> Self {
-        Self(step, PhantomData)
+    /// With two more.
+    #[inline(always)]
+    fn next_two<L: Floats>(
+        self,
+        lanes: L,
+        acc: Self::Acc<L::F>,
+        [x, y]: [L::F; 2],
+        [a, b]: [Self::Weight; 2],
+    ) -> Self::Acc<L::F> {
+        self.next(lanes, self.next(lanes, acc, x, a), y, b)
     }
 }
 
-impl<T: TokenElement, L: Read<T>, S: Step> Entry<L> for Widened<T, S> {
+/// Tokens that enter by a step. A row is one of theirs.
+#[derive(Clone, Copy)]
+pub(super) struct Widened<'a, T, S> {
+    pub(super) tokens: &'a Tokens<'a, T>,
+    pub(super) step: S,
+}
+
+impl<T: TokenElement, L: Read<T>, S: Step> Entry<L> for Widened<'_, T, S> {
     type Item = T;
     type From = L::From;
     type V = L::F;
-    type Weight = (S::Weight, T::Code);
+    type Weight = S::Weight;
+    type Code = T::Code;
     type Part = L::F;
     type Acc = S::Acc<L::F>;
     const N: usize = <L as Lanes<f32>>::N;
 
     #[inline(always)]
-    fn load(self, lanes: L, from: &L::From) -> L::F {
-        lanes.read(from)
+    fn row(self, row: usize) -> (usize, T::Code) {
+        (self.tokens.row(row), self.tokens.code(row))
     }
 
     #[inline(always)]
-    fn first(self, lanes: L, v: L::F, (weight, code): Self::Weight) -> Self::Acc {
-        self.0.first(lanes, T::dequantize(lanes, v, code), weight)
+    fn load(self, lanes: L, from: &L::From, code: T::Code) -> L::F {
+        T::dequantize(lanes, lanes.read(from), code)
     }
 
     #[inline(always)]
-    fn next(self, lanes: L, acc: Self::Acc, v: L::F, (weight, code): Self::Weight) -> Self::Acc {
-        self.0.next(lanes, acc, T::dequantize(lanes, v, code), weight)
+    fn first(self, lanes: L, v: L::F, weight: S::Weight) -> Self::Acc {
+        self.step.first(lanes, v, weight)
+    }
+
+    #[inline(always)]
+    fn next(self, lanes: L, acc: Self::Acc, v: L::F, weight: S::Weight) -> Self::Acc {
+        self.step.next(lanes, acc, v, weight)
+    }
+
+    #[inline(always)]
+    fn next_two(self, lanes: L, acc: Self::Acc, rows: [L::F; 2], weights: [S::Weight; 2]) -> Self::Acc {
+        self.step.next_two(lanes, acc, rows, weights)
     }
 }
 
@@ -154,6 +172,36 @@ impl<const NEGATED: bool> Step for Greatest<NEGATED> {
     fn next<L: Floats>(self, lanes: L, [acc]: [L::F; 1], x: L::F, (): ()) -> [L::F; 1] {
         let [x] = self.first(lanes, x, ());
         [lanes.maximum(acc, x)]
+    }
+
+    #[inline(always)]
+    fn next_two<L: Floats>(self, lanes: L, [acc]: [L::F; 1], [x, y]: [L::F; 2], _: [(); 2]) -> [L::F; 1] {
+        let ([x], [y]) = (self.first(lanes, x, ()), self.first(lanes, y, ()));
+        [lanes.maximum_of_three(acc, x, y)]
+    }
+}
+
+/// The sum and the greatest, in one read.
+#[derive(Clone, Copy)]
+pub(super) struct AddAndGreatest;
+
+impl Step for AddAndGreatest {
+    type Weight = ();
+    type Acc<V: Copy> = [V; 2];
+
+    #[inline(always)]
+    fn first<L: Floats>(self, _: L, x: L::F, (): ()) -> [L::F; 2] {
+        [x, x]
+    }
+
+    #[inline(always)]
+    fn next<L: Floats>(self, lanes: L, [sum, greatest]: [L::F; 2], x: L::F, (): ()) -> [L::F; 2] {
+        [lanes.add(sum, x), lanes.maximum(greatest, x)]
+    }
+
+    #[inline(always)]
+    fn next_two<L: Floats>(self, lanes: L, [sum, greatest]: [L::F; 2], [x, y]: [L::F; 2], _: [(); 2]) -> [L::F; 2] {
+        [lanes.add(lanes.add(sum, x), y), lanes.maximum_of_three(greatest, x, y)]
     }
 }
 

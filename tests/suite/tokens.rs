@@ -336,27 +336,101 @@ fn batches_are_their_sequences() {
     }
 }
 
-#[test]
-fn modes_side_by_side() {
-    let (count, dim) = (21, 11);
-    let x = Random(5).floats(count * dim);
+fn side_by_side<const K: usize>(modes: [Mode; K]) {
+    let (count, dim) = (75, 11);
+    let mut x = Random(5).floats(count * dim);
+    // A mode that enters together with another must still find it, wherever it lies.
+    for (i, t) in [3, 16, 31, 32, 70].into_iter().enumerate() {
+        x[t * dim + i] = f32::NAN;
+    }
     let tokens = Tokens::new(&x, [count, dim]).unwrap();
     let weights = Random(6).floats(count);
-    let modes = [Mode::First, Mode::MeanStd { floor: 0.0 }, Mode::Attention, Mode::Max, Mode::Last];
-    for isa in isas() {
+    for (isa, kept) in isas().into_iter().flat_map(|isa| [2..2, 2..3, 2..20, 1..74].map(|kept| (isa, kept))) {
         let pool = TokenPool::concat(modes).weights(&weights).truncate(9);
         let mut y = vec![SENTINEL; pool.output_len(dim).unwrap()];
-        assert_eq!(pool.run_on(isa, tokens, Keep::range(2..20), &mut y), Ok(18));
+        let most = pool.run_on(isa, tokens, Keep::range(kept.clone()), &mut y).unwrap();
+        assert!(most == kept.len() || modes.iter().all(|mode| matches!(mode, Mode::First | Mode::Last)));
         let mut rest = &y[..];
         for mode in modes {
             let pool = TokenPool::new(mode).weights(&weights).truncate(9);
             let mut alone = vec![SENTINEL; pool.output_len(dim).unwrap()];
-            pool.run(tokens, Keep::range(2..20), &mut alone).unwrap();
+            pool.run(tokens, Keep::range(kept.clone()), &mut alone).unwrap();
             let (these, after) = rest.split_at(alone.len());
-            assert_same(these, &alone, leaves_zeros_open(mode), (mode, isa));
+            assert_same(these, &alone, leaves_zeros_open(mode), (mode, isa, &kept));
             rest = after;
         }
         assert!(rest.is_empty());
+    }
+}
+
+#[test]
+fn modes_side_by_side() {
+    side_by_side([Mode::First, Mode::MeanStd { floor: 0.0 }, Mode::Attention, Mode::Max, Mode::Last]);
+    side_by_side([Mode::Mean, Mode::Max]);
+    side_by_side([Mode::Max, Mode::Mean]);
+    side_by_side([Mode::First, Mode::Sum, Mode::Splade]);
+    side_by_side([Mode::Sum, Mode::MeanSqrtLength, Mode::Max, Mode::Max]);
+}
+
+/// Tables that no cache holds are read ahead; whatever is kept of them, it is as if nothing else were there.
+#[test]
+fn large_tables() {
+    let (rows, dim, width) = (70_000, 256, 21);
+    let mut random = Random(12);
+    let mut table = vec![77i8; rows * dim];
+    let quantization = Quantization::new(0.5, 3);
+    for count in [0, 1, 7, 8, 31, 32, 33, 39, 40, 41, 72, 73, 200] {
+        let mut ids: Vec<usize> = (0..count).map(|_| random.below(rows)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut dense = Vec::new();
+        for &id in &ids {
+            let row = &mut table[id * dim..][..width];
+            row.iter_mut().for_each(|x| *x = random.below(256) as u8 as i8);
+            dense.extend_from_slice(row);
+        }
+        let mut weights: Vec<f32> = random.floats(ids.len());
+        weights.iter_mut().skip(1).step_by(5).for_each(|weight| *weight = f32::NEG_INFINITY);
+        let large = Tokens::new(&table, [rows, dim]).unwrap().quantized(quantization).unwrap();
+        let small = Tokens::new(&dense, [ids.len(), width]).unwrap().quantized(quantization).unwrap();
+        for mode in TOKEN_MODES {
+            ahead([mode], large, small, &ids, &weights);
+            ahead([mode, Mode::Mean, Mode::Max], large, small, &ids, &weights);
+        }
+    }
+}
+
+/// Rows of a large matrix, by ids and by a mask, against these rows alone.
+fn ahead<const K: usize>(
+    modes: [Mode; K],
+    large: Tokens<'_, i8>,
+    small: Tokens<'_, i8>,
+    ids: &[usize],
+    weights: &[f32],
+) {
+    let pool = TokenPool::concat(modes).truncate(small.dim());
+    let mut want = vec![SENTINEL; pool.output_len(small.dim()).unwrap()];
+    let kept = pool.weights(weights).run(small, Keep::all(), &mut want).unwrap();
+    let mut mask = vec![false; large.tokens()];
+    let mut spread = vec![f32::NAN; large.tokens()];
+    for (&id, &weight) in ids.iter().zip(weights) {
+        (mask[id], spread[id]) = (true, weight);
+    }
+    let counts_kept = |mode: &Mode| match mode {
+        Mode::PositionWeightedMean(positions) => *positions == Positions::Kept,
+        _ => true,
+    };
+    for isa in isas() {
+        let mut y = vec![SENTINEL; want.len()];
+        let proved = Ids::check(ids, large.tokens()).unwrap();
+        let bag = [[0, ids.len()]];
+        pool.weights(weights).run_bags_on(isa, large, proved, Sequences::spans(&bag), &mut y, None).unwrap();
+        assert_same(&y, &want, true, (modes, isa, ids.len()));
+        if modes.iter().all(counts_kept) {
+            y.fill(SENTINEL);
+            assert_eq!(pool.weights(&spread).run_on(isa, large, Keep::mask(&mask), &mut y), Ok(kept));
+            assert_same(&y, &want, true, (modes, isa, ids.len()));
+        }
     }
 }
 
