@@ -151,14 +151,20 @@ pub(crate) struct RowsReader<'a, T, const R: usize> {
 }
 
 impl<'a, T: Pod, const R: usize> RowsReader<'a, T, R> {
-    /// Rows of `width` elements; `None` unless all lie within the slice. A branch that is never taken, where the start of a
-    /// row would wait for a minimum.
+    /// Rows of `width` elements; `None` unless all lie within the slice.
     #[inline(always)]
-    pub(crate) fn new(data: &'a [T], starts: [usize; R], width: usize) -> Option<Self> {
+    pub(crate) fn new(data: &'a [T], width: usize, start: impl Fn(usize) -> usize) -> Option<Self> {
         let last = data.len().checked_sub(width)?;
-        let within = starts.iter().all(|&start| start <= last);
-        debug_assert!(within);
-        within.then_some(Self { data, starts, width })
+        let mut starts = [0; R];
+        // One after the other: branches that are never taken are free, where vectors of positions would be waited for.
+        for (i, to) in starts.iter_mut().enumerate() {
+            *to = start(i);
+            debug_assert!(*to <= last);
+            if *to > last {
+                return None;
+            }
+        }
+        Some(Self { data, starts, width })
     }
 
     /// The arrays from column `c` on; `None` if they would exceed the rows. The column is checked here, once for all rows.

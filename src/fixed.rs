@@ -57,7 +57,7 @@
 use crate::dispatch::Native;
 use crate::element::Element;
 use crate::pool::{AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, NanPolicy};
-use crate::tokens::{Keep, Mode, TokenPool, Tokens};
+use crate::tokens::{Tokens, mean_of_all};
 use crate::view::{View, ViewMut};
 use crate::window::{Divisor, Window};
 
@@ -178,10 +178,8 @@ global!(
 /// ```
 #[inline]
 pub fn mean_tokens<const TOKENS: usize, const DIM: usize>(tokens: &[[f32; DIM]; TOKENS], output: &mut [f32; DIM]) {
-    let pool = TokenPool::new(Mode::Mean);
-    let pooled = Tokens::new(tokens.as_flattened(), [TOKENS, DIM])
-        .and_then(|tokens| pool.run_through(Native, tokens, Keep::all(), output));
-    debug_assert!(pooled.is_ok(), "the types agree on the shapes");
+    let tokens = Tokens::new(tokens.as_flattened(), [TOKENS, DIM]).map(|tokens| mean_of_all(Native, tokens, output));
+    debug_assert!(tokens.is_ok(), "the types agree on the shapes");
 }
 
 const fn check(window: Window<2>, input: [usize; 2], output: [usize; 2]) {

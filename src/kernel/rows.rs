@@ -12,7 +12,7 @@ use bytemuck::{Pod, Zeroable};
 use core::marker::PhantomData;
 
 /// Rows merged per pass over the partial results.
-const BLOCK: usize = 8;
+pub(crate) const BLOCK: usize = 8;
 /// Registers of partial results side by side: independent chains, so that none waits for itself.
 const TILE: usize = 6;
 
@@ -25,7 +25,7 @@ pub(crate) trait Entry<L: Copy>: Copy {
     /// The same in registers.
     type V: Copy;
     /// What a row brings along besides its elements.
-    type Weight: Copy;
+    type Weight: Copy + Default;
     /// What it takes to read the elements of a row.
     type Code: Copy;
     /// Partial results of a vector of columns.
@@ -35,14 +35,18 @@ pub(crate) trait Entry<L: Copy>: Copy {
     /// Elements of a vector.
     const N: usize;
 
-    /// Where a row starts, and how it is read.
-    fn row(self, row: usize) -> (usize, Self::Code);
+    /// Where a row starts.
+    fn start(self, row: usize) -> usize;
+    /// How a row is read.
+    fn code(self, row: usize) -> Self::Code;
     /// Elements from memory.
     fn load(self, lanes: L, from: &Self::From, code: Self::Code) -> Self::V;
     /// The partial results of the first row.
     fn first(self, lanes: L, v: Self::V, weight: Self::Weight) -> Self::Acc;
     /// The partial results with one more row.
     fn next(self, lanes: L, acc: Self::Acc, v: Self::V, weight: Self::Weight) -> Self::Acc;
+    /// Whether two rows are better merged together than one after the other.
+    const IN_PAIRS: bool = false;
     /// The partial results with two more rows.
     #[inline(always)]
     fn next_two(self, lanes: L, acc: Self::Acc, [v, w]: [Self::V; 2], [a, b]: [Self::Weight; 2]) -> Self::Acc {
@@ -113,9 +117,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Entry<L> for Plain<T, R> {
     const N: usize = L::N;
 
     #[inline(always)]
-    fn row(self, row: usize) -> (usize, ()) {
-        (row, ())
+    fn start(self, row: usize) -> usize {
+        row
     }
+
+    #[inline(always)]
+    fn code(self, _: usize) {}
 
     #[inline(always)]
     fn load(self, lanes: L, from: &Array<T, L>, (): ()) -> L::V {
@@ -136,11 +143,70 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T>> Entry<L> for Plain<T, R> {
 type Cell<E, L> = <<E as Entry<L>>::Part as Register<L>>::Item;
 type PartArray<E, L> = <<E as Entry<L>>::Part as Register<L>>::Array;
 
-/// Rows to be merged, with their weights, and those that will be merged after them, which are brought nearer meanwhile.
+/// Numbers of rows: as they are listed, or so many one after the other.
+#[derive(Clone, Copy)]
+pub(crate) enum Numbers<'a> {
+    Listed(&'a [usize]),
+    Run { first: usize, len: usize },
+}
+
+impl Numbers<'_> {
+    pub(crate) const NONE: Self = Self::Listed(&[]);
+
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Listed(numbers) => numbers.len(),
+            Self::Run { len, .. } => len,
+        }
+    }
+
+    /// Number `i`, of which there are more.
+    #[inline(always)]
+    pub(crate) fn at(self, i: usize) -> usize {
+        debug_assert!(i < self.len());
+        match self {
+            Self::Listed(numbers) => numbers.get(i).copied().unwrap_or(0),
+            Self::Run { first, .. } => first + i,
+        }
+    }
+
+    /// The first `n`, and the others.
+    #[inline(always)]
+    pub(crate) fn split(self, n: usize) -> (Self, Self) {
+        let n = n.min(self.len());
+        match self {
+            Self::Listed(numbers) => {
+                let (first, others) = numbers.split_at_checked(n).unwrap_or((numbers, &[]));
+                (Self::Listed(first), Self::Listed(others))
+            }
+            Self::Run { first, len } => (Self::Run { first, len: n }, Self::Run { first: first + n, len: len - n }),
+        }
+    }
+}
+
+/// Rows to be merged, with their weights.
+#[derive(Clone, Copy)]
 pub(crate) struct Rows<'a, W> {
-    pub(crate) now: &'a [usize],
+    pub(crate) now: Numbers<'a>,
+    /// One a row; if weights take no room, as many as there are for any.
     pub(crate) weights: &'a [W],
-    pub(crate) next: &'a [usize],
+    /// Those that will be merged after them.
+    pub(crate) next: Numbers<'a>,
+    /// Whether rows are brought nearer while those before them are merged.
+    pub(crate) ahead: bool,
+}
+
+impl<W> Rows<'_, W> {
+    /// Weights of `R` rows from row `i` on, if there are so many.
+    #[inline(always)]
+    fn weights<const R: usize>(&self, i: usize) -> Option<&[W; R]> {
+        if i + R > self.now.len() {
+            return None;
+        }
+        let from = if size_of::<W>() == 0 { 0 } else { i };
+        self.weights.get(from..)?.first_chunk()
+    }
 }
 
 /// Merges rows into `cells`, which hold nothing yet if `fresh`; without any row, `cells` is left as it was. There is
@@ -151,26 +217,23 @@ pub(crate) fn fold<L: Copy, E: Entry<L>>(
     entry: E,
     (data, step): (&[E::Item], usize),
     mut fresh: bool,
-    Rows { now, weights, next }: Rows<'_, E::Weight>,
+    rows: Rows<'_, E::Weight>,
     cells: &mut [Cell<E, L>],
 ) {
     // By numbers that the compiler knows, so that no loop over rows is left: that halves the time.
-    let (blocks, rest) = now.as_chunks::<BLOCK>();
-    let (block_weights, rest_weights) = weights.as_chunks::<BLOCK>();
-    for (i, (rows, weights)) in blocks.iter().zip(block_weights).enumerate() {
-        // If nothing comes after them, all are near.
-        let next = if next.is_empty() { next } else { blocks.get(i + 1).map_or(next, |rows| rows) };
-        Pass { lanes, entry, data, step, rows, weights, next, fresh }.run(cells);
+    let mut i = 0;
+    while let Some(weights) = rows.weights::<BLOCK>(i) {
+        Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
+        i += BLOCK;
         fresh = false;
     }
-    let (pairs, rest) = rest.as_chunks::<2>();
-    let (pair_weights, rest_weights) = rest_weights.as_chunks::<2>();
-    for (rows, weights) in pairs.iter().zip(pair_weights) {
-        Pass { lanes, entry, data, step, rows, weights, next: &[], fresh }.run(cells);
+    while let Some(weights) = rows.weights::<2>(i) {
+        Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
+        i += 2;
         fresh = false;
     }
-    for (row, weight) in rest.iter().zip(rest_weights) {
-        Pass { lanes, entry, data, step, rows: &[*row], weights: &[*weight], next: &[], fresh }.run(cells);
+    if let Some(weights) = rows.weights::<1>(i) {
+        Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
     }
 }
 
@@ -193,7 +256,8 @@ pub(crate) fn fold_all<L: Copy, E: Entry<L, Weight = ()>>(
             n += 1;
         }
         // `n` is at most the length, which the compiler cannot see.
-        let rows = Rows { now: block.get(..n).unwrap_or(&block), weights: &[(); BLOCK][..n.min(BLOCK)], next: &[] };
+        let now = Numbers::Listed(block.get(..n).unwrap_or(&block));
+        let rows = Rows { now, weights: &[(); BLOCK], next: Numbers::NONE, ahead: false };
         fold(lanes, entry, (data, step), fresh, rows, cells);
         fresh = false;
     }
@@ -206,10 +270,10 @@ struct Pass<'a, L: Copy, E: Entry<L>, const R: usize> {
     data: &'a [E::Item],
     /// Elements from one column to the next.
     step: usize,
-    rows: &'a [usize; R],
+    /// All of them, of which the first of these is number `first`.
+    rows: &'a Rows<'a, E::Weight>,
+    first: usize,
     weights: &'a [E::Weight; R],
-    /// Rows that will be read after these, to be brought nearer.
-    next: &'a [usize],
     /// Whether the cells hold nothing yet.
     fresh: bool,
 }
@@ -218,14 +282,19 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
     #[inline(always)]
     fn run(&self, cells: &mut [Cell<E, L>]) {
         let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
-        let rows = self.rows.map(
+        let row = |i: usize| self.rows.now.at(self.first + i);
+        let codes: [E::Code; R] = core::array::from_fn(
             #[inline(always)]
-            |row| entry.row(row),
+            |i| entry.code(row(i)),
         );
-        let (starts, codes) = (rows.map(|(start, _)| start), rows.map(|(_, code)| code));
         let mut c = 0;
         if self.step == 1
-            && let Some(rows) = RowsReader::new(self.data, starts, width)
+            && let Some(rows) = RowsReader::new(
+                self.data,
+                width,
+                #[inline(always)]
+                |i| entry.start(row(i)),
+            )
         {
             match E::Part::REGISTERS * E::Acc::COUNT {
                 1 => c = self.tiles::<TILE>(&rows, &codes, cells, c),
@@ -242,9 +311,12 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
             );
             let [acc] = self.merge(
                 [held],
-                rows.iter().map(
+                codes.iter().enumerate().map(
                     #[inline(always)]
-                    |(start, code)| [entry.load(lanes, &gather(self.data, start + c * self.step, self.step, n), *code)],
+                    |(i, code)| {
+                        let at = entry.start(row(i)) + c * self.step;
+                        [entry.load(lanes, &gather(self.data, at, self.step, n), *code)]
+                    },
                 ),
             );
             acc.each(
@@ -268,7 +340,7 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
         cells: &mut [Cell<E, L>],
         c: usize,
     ) -> usize {
-        if PREFETCHES && !self.next.is_empty() {
+        if PREFETCHES && R == BLOCK && self.rows.ahead {
             self.tiles_of::<V, true>(rows, codes, cells, c)
         } else {
             self.tiles_of::<V, false>(rows, codes, cells, c)
@@ -286,8 +358,11 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
         let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
         let Some(mut writer) = Writer::<_, [PartArray<E, L>; V]>::new(cells) else { return c };
         // In the order of memory, not in that of the tiles: rows are long, and processors see one that is read on and on.
-        let (mut next, mut ahead) = (self.next.iter(), 0);
-        let mut row = next.next();
+        let next = match self.rows.now.split(self.first + R).1 {
+            others if others.len() > 0 => others,
+            _ => self.rows.next,
+        };
+        let (mut row, mut ahead) = (0, 0);
         while let Some(columns) = rows.columns::<[E::From; V]>(c) {
             let held = core::array::from_fn(
                 #[inline(always)]
@@ -301,15 +376,15 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
             let arrays = columns.each().zip(codes).map(
                 #[inline(always)]
                 |(arrays, code)| {
-                    if AHEAD && let Some(&row_ahead) = row {
-                        let (start, _) = entry.row(row_ahead);
+                    if AHEAD && row < next.len() {
+                        let start = entry.start(next.at(row));
                         for line in 0..size_of_val(arrays).div_ceil(LINE) {
                             let at = start + ahead + line * (LINE / size_of::<E::Item>());
                             prefetch(Cache::Second, self.data.as_ptr().wrapping_add(at));
                         }
                         ahead += V * E::N;
                         if ahead >= width {
-                            (row, ahead) = (next.next(), 0);
+                            (row, ahead) = (row + 1, 0);
                         }
                     }
                     core::array::from_fn(
@@ -337,20 +412,19 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
         let mut fresh = self.fresh;
         let mut rows = self.weights.iter().zip(rows);
         while let Some((&weight, row)) = rows.next() {
-            let Some((&second, after)) = rows.next() else {
-                for (acc, v) in acc.iter_mut().zip(row) {
-                    *acc = if fresh { entry.first(lanes, v, weight) } else { entry.next(lanes, *acc, v, weight) };
+            match if E::IN_PAIRS && !fresh { rows.next() } else { None } {
+                Some((&second, after)) => {
+                    for (acc, (v, w)) in acc.iter_mut().zip(row.into_iter().zip(after)) {
+                        *acc = entry.next_two(lanes, *acc, [v, w], [weight, second]);
+                    }
                 }
-                break;
-            };
-            for (acc, (v, w)) in acc.iter_mut().zip(row.into_iter().zip(after)) {
-                *acc = if fresh {
-                    entry.next(lanes, entry.first(lanes, v, weight), w, second)
-                } else {
-                    entry.next_two(lanes, *acc, [v, w], [weight, second])
-                };
+                None => {
+                    for (acc, v) in acc.iter_mut().zip(row) {
+                        *acc = if fresh { entry.first(lanes, v, weight) } else { entry.next(lanes, *acc, v, weight) };
+                    }
+                    fresh = false;
+                }
             }
-            fresh = false;
         }
         acc
     }

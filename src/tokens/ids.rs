@@ -4,6 +4,7 @@ use super::Offset;
 use super::keep::fill;
 use super::queue::Source;
 use crate::error::{Argument, AxisName, PoolError};
+use crate::kernel::rows::Numbers;
 use core::ops::Range;
 
 /// Token ids, each of which was proved to name a row of a table with so many rows. Checked once, they can be pooled
@@ -76,11 +77,16 @@ impl<I: Offset> Source for Ids<'_, I> {
     }
 
     #[inline(always)]
-    fn rows<'r>(&self, positions: &'r [usize], into: &'r mut [usize]) -> &'r [usize] {
+    fn rows<'r>(&self, positions: Numbers<'r>, into: &'r mut [usize]) -> Numbers<'r> {
         let into = into.get_mut(..positions.len()).unwrap_or_default();
-        for (to, &position) in into.iter_mut().zip(positions) {
-            *to = self.row(position);
+        for (i, to) in into.iter_mut().enumerate() {
+            *to = self.row(positions.at(i));
         }
-        into
+        Numbers::Listed(into)
+    }
+
+    #[inline(always)]
+    fn run(&self, _: &mut Range<usize>) -> usize {
+        0
     }
 }

@@ -119,6 +119,29 @@ impl<'a> Keep<'a> {
         )
     }
 
+    /// How many at the start of a range are kept; what is before or after all kept ones leaves the range.
+    #[inline(always)]
+    pub(super) fn run(self, range: &mut Range<usize>) -> usize {
+        macro_rules! run {
+            ($mask:ident, $left_out:expr) => {{
+                let places = $mask.get(range.clone()).unwrap_or(&[]);
+                places.iter().position($left_out).unwrap_or(places.len())
+            }};
+        }
+        match self.kept {
+            Kept::All => range.len(),
+            Kept::Range(start, end) => {
+                *range = range.start.max(start)..range.end.min(end);
+                range.len()
+            }
+            Kept::U8(mask) => run!(mask, |&place| place == 0),
+            Kept::Bool(mask) => run!(mask, |&place| !place),
+            Kept::I32(mask) => run!(mask, |&place| place == 0),
+            Kept::I64(mask) => run!(mask, |&place| place == 0),
+            Kept::F32(mask) => run!(mask, |&place| place == 0.0),
+        }
+    }
+
     /// Writes the kept ones of a range to `into`, as [`fill`] does.
     #[inline(always)]
     pub(super) fn fill(self, range: &mut Range<usize>, into: &mut [usize]) -> usize {

@@ -21,6 +21,7 @@
 
 mod attentive;
 mod element;
+mod encoding;
 mod finish;
 mod ids;
 mod keep;
@@ -32,9 +33,11 @@ mod sequences;
 mod state;
 mod steps;
 mod stream;
+mod work;
 
 pub use attentive::{attentive_statistics, attentive_statistics_on};
 pub use element::TokenElement;
+pub use encoding::{Bits, CodesI8, CodesU8, Converted, Encoded, Encoding};
 pub use finish::{
     L2_EPSILON, convert, cosine, dot, dot_i8, hamming, l2_normalize, l2_normalize_on, pack_bits, quantize_i8,
     quantize_u8,
@@ -46,6 +49,7 @@ pub use pool::TokenPool;
 pub use rows::Tokens;
 pub use sequences::{Offset, Sequences};
 pub use state::TokenState;
+pub(crate) use work::mean_of_all;
 
 use crate::error::{Argument, PoolError};
 

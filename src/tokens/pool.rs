@@ -1,12 +1,12 @@
 //! A mode, or several, with its finish; for one sequence or many.
 
-use super::queue::{Input, Partial, Source};
-use super::stream::{self, Stream, Sums};
+use super::encoding::{Encoded, Encoding};
+use super::stream::{self, Sums};
+use super::work::{Masked, Results, Work};
 use super::{Empty, Ids, Keep, Mode, Offset, Sequences, TokenElement, Tokens, check_length, finish};
-use crate::dispatch::{Isa, ReadDoor, ReadKernel};
+use crate::dispatch::Isa;
 use crate::error::{Argument, AxisName, PoolError};
-use crate::lanes::{Floats, Read};
-use core::ops::Range;
+use crate::lanes::Floats;
 
 /// How tokens are pooled: one mode, or `K` of them side by side in one read of the tokens; and how the result is
 /// finished.
@@ -28,7 +28,7 @@ use core::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub struct TokenPool<'w, const K: usize = 1> {
     pub(super) modes: [Mode; K],
-    weights: Option<&'w [f32]>,
+    pub(super) weights: Option<&'w [f32]>,
     dims: Option<usize>,
     empty: Empty,
     l2_epsilon: Option<f32>,
@@ -109,7 +109,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
-        self.run_through(Isa::best(), tokens, keep, output)
+        self.run_on(Isa::best(), tokens, keep, output)
     }
 
     /// As [`TokenPool::run`], on a chosen instruction set. The result has the same bits.
@@ -123,22 +123,11 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
-        self.run_through(isa, tokens, keep, output)
-    }
-
-    #[inline(always)]
-    pub(crate) fn run_through<T: TokenElement>(
-        &self,
-        door: impl ReadDoor<T> + ReadDoor<f32> + Copy,
-        tokens: Tokens<'_, T>,
-        keep: Keep<'_>,
-        output: &mut [f32],
-    ) -> Result<usize, PoolError> {
-        let width = self.check(tokens.dim(), tokens.tokens(), 1, output, None)?;
+        let width = self.check((tokens.dim(), tokens.tokens()), 1, &output, None)?;
         keep.check(tokens.tokens())?;
         let source = Masked { keep, tokens: tokens.tokens() };
         let sequences = Sequences::padded(1, tokens.tokens());
-        Ok(Work { pool: self, matrix: tokens, source, sequences, width, output, counts: None }.run(door))
+        Ok(Work { pool: self, matrix: tokens, source, sequences, width, output, counts: None }.run(isa))
     }
 
     /// Pools each of `sequences`, which lie among `tokens`, into its part of `output`, one after the other; and writes how
@@ -183,11 +172,50 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        let width = self.check(tokens.dim(), tokens.tokens(), sequences.count(), output, counts.as_deref())?;
-        keep.check(tokens.tokens())?;
-        sequences.check(tokens.tokens())?;
-        let source = Masked { keep, tokens: tokens.tokens() };
-        Work { pool: self, matrix: tokens, source, sequences, width, output, counts }.run(isa);
+        self.batch(isa, (tokens, sequences, keep), output, counts)
+    }
+
+    /// As [`TokenPool::run_batch`], but each result becomes codes, bits or smaller floats at once: the memory for floats is that of
+    /// one result, however many there are.
+    ///
+    /// ```
+    /// use lanepool::tokens::{Bits, Encoded, Keep, Mode, Sequences, TokenPool, Tokens};
+    ///
+    /// let tokens = Tokens::new(&[1.0f32, 2.0, 3.0, -4.0, 5.0, 6.0], [3, 2])?;
+    /// let (mut cells, mut bits) = ([0.0; 2], [0; 2]);
+    /// let encoded = Encoded { encoding: Bits, cells: &mut cells, output: &mut bits };
+    /// let sequences = Sequences::offsets(&[0, 2, 3]);
+    /// TokenPool::new(Mode::Mean).run_batch_encoded(tokens, sequences, Keep::all(), encoded, None)?;
+    /// assert_eq!(bits, [0b1000_0000, 0b1100_0000]);
+    /// # Ok::<(), lanepool::PoolError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`TokenPool::run_batch`]; [`PoolError::Length`] also if cells or ranges have another length than a result.
+    pub fn run_batch_encoded<T: TokenElement, O: Offset, E: Encoding>(
+        &self,
+        tokens: Tokens<'_, T>,
+        sequences: Sequences<'_, O>,
+        keep: Keep<'_>,
+        output: Encoded<'_, E>,
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        self.batch(Isa::best(), (tokens, sequences, keep), output, counts)
+    }
+
+    fn batch<T: TokenElement, O: Offset>(
+        &self,
+        isa: Isa,
+        (matrix, sequences, keep): (Tokens<'_, T>, Sequences<'_, O>, Keep<'_>),
+        output: impl Results,
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        let tokens = matrix.tokens();
+        let width = self.check((matrix.dim(), tokens), sequences.count(), &output, counts.as_deref())?;
+        keep.check(tokens)?;
+        sequences.check(tokens)?;
+        let source = Masked { keep, tokens };
+        Work { pool: self, matrix, source, sequences, width, output, counts }.run(isa);
         Ok(())
     }
 
@@ -231,24 +259,48 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        let width = self.check(table.dim(), ids.len(), bags.count(), output, counts.as_deref())?;
-        ids.check_table(table.tokens())?;
-        bags.check(ids.len())?;
-        Work { pool: self, matrix: table, source: ids, sequences: bags, width, output, counts }.run(isa);
+        self.bags(isa, (table, ids, bags), output, counts)
+    }
+
+    /// As [`TokenPool::run_bags`], but each result becomes codes, bits or smaller floats at once, as with
+    /// [`TokenPool::run_batch_encoded`].
+    ///
+    /// # Errors
+    /// As [`TokenPool::run_bags`]; [`PoolError::Length`] also if cells or ranges have another length than a result.
+    pub fn run_bags_encoded<T: TokenElement, I: Offset, O: Offset, E: Encoding>(
+        &self,
+        table: Tokens<'_, T>,
+        ids: Ids<'_, I>,
+        bags: Sequences<'_, O>,
+        output: Encoded<'_, E>,
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        self.bags(Isa::best(), (table, ids, bags), output, counts)
+    }
+
+    fn bags<T: TokenElement, I: Offset, O: Offset>(
+        &self,
+        isa: Isa,
+        (matrix, source, sequences): (Tokens<'_, T>, Ids<'_, I>, Sequences<'_, O>),
+        output: impl Results,
+        counts: Option<&mut [usize]>,
+    ) -> Result<(), PoolError> {
+        let width = self.check((matrix.dim(), source.len()), sequences.count(), &output, counts.as_deref())?;
+        source.check_table(matrix.tokens())?;
+        sequences.check(source.len())?;
+        Work { pool: self, matrix, source, sequences, width, output, counts }.run(isa);
         Ok(())
     }
 
     /// Whether what goes with `tokens` tokens, and with `sequences` results, has its length; gives the width.
     fn check(
         &self,
-        dim: usize,
-        tokens: usize,
+        (dim, tokens): (usize, usize),
         sequences: usize,
-        output: &[f32],
+        output: &impl Results,
         counts: Option<&[usize]>,
     ) -> Result<usize, PoolError> {
-        let all = self.output_len(dim)?.checked_mul(sequences);
-        check_length(Argument::Output, all.ok_or(PoolError::Overflow { axis: AxisName::Batch })?, output.len())?;
+        output.check(self.output_len(dim)?, sequences)?;
         if let Some(counts) = counts {
             check_length(Argument::Counts, sequences, counts.len())?;
         }
@@ -264,7 +316,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
 
     /// Turns cells into the result; returns how many tokens were pooled.
     #[inline(always)]
-    fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32], width: usize) -> usize {
+    pub(super) fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32], width: usize) -> usize {
         let mut count = 0;
         for ((mode, range), sums) in stream::sections(&self.modes, width).zip(sums) {
             if let Some(cells) = cells.get_mut(range) {
@@ -276,117 +328,5 @@ impl<'w, const K: usize> TokenPool<'w, K> {
             finish::normalize(lanes, cells, epsilon);
         }
         count
-    }
-}
-
-/// Rows that are positions.
-#[derive(Clone, Copy)]
-pub(super) struct Masked<'k> {
-    pub(super) keep: Keep<'k>,
-    pub(super) tokens: usize,
-}
-
-impl Source for Masked<'_> {
-    fn positions(&self) -> usize {
-        self.tokens
-    }
-
-    fn skipped(&self) -> usize {
-        self.keep.skipped()
-    }
-
-    #[inline(always)]
-    fn keeps(&self, position: usize) -> bool {
-        self.keep.keeps(position)
-    }
-
-    #[inline(always)]
-    fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
-        self.keep.fill(range, into)
-    }
-
-    #[inline(always)]
-    fn rows<'r>(&self, positions: &'r [usize], _: &'r mut [usize]) -> &'r [usize] {
-        positions
-    }
-}
-
-/// Sequences whose lengths have been checked.
-struct Work<'a, 'p, 'w, T, S, O, const K: usize> {
-    pool: &'p TokenPool<'w, K>,
-    matrix: Tokens<'a, T>,
-    source: S,
-    sequences: Sequences<'a, O>,
-    /// Elements of a part of a result.
-    width: usize,
-    output: &'p mut [f32],
-    counts: Option<&'p mut [usize]>,
-}
-
-impl<T: TokenElement, S: Source, O: Offset, const K: usize> Work<'_, '_, '_, T, S, O, K> {
-    /// Pools each of them; returns how many tokens of the last were pooled.
-    #[inline(always)]
-    fn run(mut self, door: impl ReadDoor<T> + ReadDoor<f32> + Copy) -> usize {
-        let count = self.sequences.count();
-        let each = stream::parts(&self.pool.modes) * self.width;
-        let mut pooled = 0;
-        // Nothing to write for sequences without elements, of which there may be any number.
-        let count = if self.output.is_empty() && self.counts.is_none() { count.min(1) } else { count };
-        for i in 0..count {
-            let range = self.sequences.range(i, self.source.positions());
-            let cells = self.output.get_mut(i * each..(i + 1) * each);
-            let (Some(range), Some(cells)) = (range, cells) else { break };
-            pooled = one(door, self.pool, &self.matrix, self.source, range, (cells, self.width));
-            if let Some(count) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(i)) {
-                *count = pooled;
-            }
-        }
-        pooled
-    }
-}
-
-/// Pools the positions of one sequence.
-#[inline(always)]
-fn one<T: TokenElement, S: Source, const K: usize>(
-    door: impl ReadDoor<T> + ReadDoor<f32> + Copy,
-    pool: &TokenPool<'_, K>,
-    matrix: &Tokens<'_, T>,
-    source: S,
-    range: Range<usize>,
-    (cells, width): (&mut [f32], usize),
-) -> usize {
-    let (mut stream, mut sums) = (Stream::new(source.skipped()), [Sums::NONE; K]);
-    let start = range.start;
-    let all = |mode| pool.modes.iter().all(|&other| other == mode);
-    // One row is enough, and nothing else is looked at.
-    let nth = |n| range.clone().filter(|&position| source.keeps(position)).nth(n);
-    let range = if all(Mode::First) {
-        nth(source.skipped()).map_or(0..0, |first| start..first + 1)
-    } else if all(Mode::Last) && nth(source.skipped()).is_some() {
-        stream = Stream::new(0);
-        let last = range.clone().rfind(|&position| source.keeps(position));
-        last.map_or(0..0, |last| last..last + 1)
-    } else {
-        range
-    };
-    let input = Input { tokens: matrix, source, weights: pool.weights.unwrap_or(&[]), start };
-    Partial { modes: &pool.modes, stream: &mut stream, sums: &mut sums, cells, width }.push(door, input, range);
-    ReadDoor::<f32>::enter(door, Finish { pool, sums: &sums, cells, width })
-}
-
-/// Cells that become the result; gives how many tokens were pooled.
-pub(super) struct Finish<'a, 'w, const K: usize> {
-    pub(super) pool: &'a TokenPool<'w, K>,
-    pub(super) sums: &'a [Sums; K],
-    pub(super) cells: &'a mut [f32],
-    pub(super) width: usize,
-}
-
-impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<L: Read<f32>>(self, lanes: L) -> usize {
-        self.pool.finish(lanes, self.sums, self.cells, self.width)
     }
 }

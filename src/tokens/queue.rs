@@ -6,7 +6,7 @@ use super::steps::{
 use super::stream::{Stream, Sums, norm};
 use super::{Mode, Positions, TokenElement, Tokens};
 use crate::dispatch::{ReadDoor, ReadKernel};
-use crate::kernel::rows::{self, Rows};
+use crate::kernel::rows::{self, Numbers, Rows};
 use crate::lanes::{PREFETCHES, Read};
 use core::ops::Range;
 
@@ -29,10 +29,12 @@ pub(super) trait Source: Copy {
     fn skipped(&self) -> usize;
     /// Whether a position is kept.
     fn keeps(&self, position: usize) -> bool;
+    /// How many at the start of a range are kept, if each has the row of its number; what is before all kept ones leaves the range.
+    fn run(&self, range: &mut Range<usize>) -> usize;
     /// Writes the kept ones of a range to `into`, as [`fill`](super::keep::fill) does.
     fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize;
     /// The rows of positions, of which there are at most as many as `into` has places for.
-    fn rows<'r>(&self, positions: &'r [usize], into: &'r mut [usize]) -> &'r [usize];
+    fn rows<'r>(&self, positions: Numbers<'r>, into: &'r mut [usize]) -> Numbers<'r>;
 }
 
 /// What tokens are read from.
@@ -74,33 +76,49 @@ impl<const K: usize> Partial<'_, K> {
         mut range: Range<usize>,
     ) {
         let ahead = if PREFETCHES && size_of_val(input.tokens.data) >= LARGE { AHEAD } else { 0 };
-        let mut positions = [0; CAPACITY];
+        let mut waiting = [0; CAPACITY];
         let mut n = 0;
-        while let Some(free) = positions.get_mut(n..AT_ONCE + ahead) {
+        while !range.is_empty() {
+            let run = input.source.run(&mut range);
+            if run >= AT_ONCE {
+                let (now, next) = Numbers::Run { first: range.start, len: run }.split(run);
+                self.enter_all(door, input, (Numbers::Listed(waiting.get(..n).unwrap_or(&[])), now), ahead);
+                self.enter_all(door, input, (now, next), ahead);
+                (range.start, n) = (range.start + run, 0);
+                continue;
+            }
+            let Some(free) = waiting.get_mut(n..AT_ONCE + ahead) else { break };
             n += input.source.fill(&mut range, free);
-            let full = n == AT_ONCE + ahead;
-            let Some((now, next)) = positions.split_at_checked(if full { AT_ONCE } else { n }) else { break };
-            let next = next.get(..ahead).filter(|_| full).unwrap_or(&[]);
-            let at_once = match self.modes.as_slice() {
-                [_] => true,
-                [mode, other] => mode.enters_with(*other),
-                _ => false,
-            };
-            if at_once {
-                self.enter(door, input, now, next);
-            } else {
-                for (i, block) in now.chunks(AT_ONCE_FOR_SEVERAL).enumerate() {
-                    let rest = now.get((i + 1) * AT_ONCE_FOR_SEVERAL..).unwrap_or(&[]);
-                    self.enter(door, input, block, if rest.is_empty() || ahead == 0 { next } else { rest });
+            if n == AT_ONCE + ahead {
+                self.enter_all(door, input, Numbers::Listed(&waiting).split(AT_ONCE), ahead);
+                if ahead > 0 {
+                    waiting.copy_within(AT_ONCE..AT_ONCE + ahead, 0);
                 }
+                n = ahead;
             }
-            if !full {
-                break;
-            }
-            if ahead > 0 {
-                positions.copy_within(AT_ONCE..AT_ONCE + ahead, 0);
-            }
-            n = ahead;
+        }
+        self.enter_all(door, input, (Numbers::Listed(waiting.get(..n).unwrap_or(&[])), Numbers::NONE), ahead);
+    }
+
+    /// Lets positions enter; the second ones come after them.
+    #[inline(always)]
+    fn enter_all<T: TokenElement, S: Source>(
+        &mut self,
+        door: impl ReadDoor<T> + Copy,
+        input: Input<'_, T, S>,
+        (mut positions, next): (Numbers<'_>, Numbers<'_>),
+        ahead: usize,
+    ) {
+        let at_once = match self.modes.as_slice() {
+            [_] => positions.len(),
+            [mode, other] if mode.enters_with(*other) => positions.len(),
+            _ => AT_ONCE_FOR_SEVERAL,
+        };
+        while positions.len() > 0 {
+            let (now, others) = positions.split(at_once);
+            let next = if others.len() > 0 { others } else { next };
+            self.enter(door, input, now, (next.split(ahead).0, ahead > 0));
+            positions = others;
         }
     }
 
@@ -110,25 +128,24 @@ impl<const K: usize> Partial<'_, K> {
         &mut self,
         door: impl ReadDoor<T> + Copy,
         input: Input<'_, T, S>,
-        positions: &[usize],
-        next: &[usize],
+        positions: Numbers<'_>,
+        (next, ahead): (Numbers<'_>, bool),
     ) {
-        let Some(&first) = positions.first() else { return };
         let stream = &mut *self.stream;
         if stream.kept == 0 {
-            stream.first = stream.seen.saturating_add(first - input.start);
+            stream.first = stream.seen.saturating_add(positions.at(0) - input.start);
         }
         let skipped = stream.skip.saturating_sub(stream.kept).min(positions.len());
         let before = Before { seen: stream.seen, first: stream.first, kept: stream.kept.saturating_add(skipped) };
         stream.kept = stream.kept.saturating_add(positions.len());
-        let positions = positions.get(skipped..).unwrap_or(&[]);
+        let (_, positions) = positions.split(skipped);
         let mut cells = &mut *self.cells;
         let mut modes = self.modes.iter().zip(self.sums.iter_mut()).peekable();
         while let Some((&mode, sums)) = modes.next() {
             let both = modes.next_if(|(other, _)| mode.enters_with(**other));
             let parts = mode.parts() + usize::from(both.is_some());
             let Some(cells) = cells.split_off_mut(..parts * self.width) else { break };
-            let block = Block { door, input, positions, next, cells };
+            let block = Block { door, input, positions, next, ahead, cells };
             match both {
                 Some((_, greatest)) => block.enter_both([sums, greatest]),
                 None => block.enter(mode, sums, before),
@@ -150,8 +167,10 @@ struct Before {
 struct Block<'a, D, T, S> {
     door: D,
     input: Input<'a, T, S>,
-    positions: &'a [usize],
-    next: &'a [usize],
+    positions: Numbers<'a>,
+    next: Numbers<'a>,
+    /// Whether rows are brought nearer before they are read.
+    ahead: bool,
     cells: &'a mut [f32],
 }
 
@@ -164,11 +183,11 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
         let count = match mode {
             Mode::First if !fresh => 0,
             Mode::First => {
-                self.positions = self.positions.get(..1).unwrap_or(&[]);
+                (self.positions, _) = self.positions.split(1);
                 self.by(Copied, fresh, plain)
             }
             Mode::Last => {
-                self.positions = self.positions.last().map_or(&[], core::slice::from_ref);
+                (_, self.positions) = self.positions.split(self.positions.len().saturating_sub(1));
                 self.by(Copied, fresh, plain)
             }
             Mode::Sum | Mode::Mean | Mode::MeanSqrtLength => self.by(Add, fresh, plain),
@@ -185,12 +204,21 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
                 self.by(AddWeighted, fresh, |_, position| sums.weigh(input.weight(position)))
             }
             Mode::Attention => {
-                let mut scored = [0; CAPACITY];
-                // A NaN need not be found here: it makes its own weight NaN.
-                let finite = self.positions.iter().filter(|&&position| input.weight(position) != f32::NEG_INFINITY);
-                let n = scored.iter_mut().zip(finite).map(|(to, &position)| *to = position).count();
-                let positions = scored.get(..n).unwrap_or(&[]);
-                Block { positions, ..self }.by(AddRescaled, fresh, |_, position| sums.rescale(input.weight(position)))
+                let (mut rest, mut fresh, mut count) = (self.positions, fresh, 0);
+                while rest.len() > 0 {
+                    let (positions, others) = rest.split(CAPACITY);
+                    // A NaN need not be found here: it makes its own weight NaN.
+                    let unread = |&position: &usize| input.weight(position) != f32::NEG_INFINITY;
+                    let finite = (0..positions.len()).map(|i| positions.at(i)).filter(unread);
+                    let mut scored = [0; CAPACITY];
+                    let n = scored.iter_mut().zip(finite).map(|(to, position)| *to = position).count();
+                    let positions = Numbers::Listed(scored.get(..n).unwrap_or(&[]));
+                    let next = if others.len() > 0 { others } else { self.next };
+                    let block = Block { positions, next, cells: &mut *self.cells, ..self };
+                    count += block.by(AddRescaled, fresh, |_, position| sums.rescale(input.weight(position)));
+                    (rest, fresh) = (others, fresh && count == 0);
+                }
+                count
             }
             Mode::Max | Mode::Splade => self.by(Greatest::<false>, fresh, plain),
             Mode::Min => self.by(Greatest::<true>, fresh, plain),
@@ -217,19 +245,28 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
 
     /// Lets the positions enter by `step`, each with the weight that `weight` has for it; returns how many there were.
     #[inline(always)]
-    fn by<W: Step>(self, step: W, fresh: bool, mut weight: impl FnMut(usize, usize) -> W::Weight) -> usize {
-        let Self { door, input, positions, next, cells } = self;
-        let mut weights = [W::Weight::default(); CAPACITY];
-        let weights = weights.get_mut(..positions.len()).unwrap_or_default();
-        for (i, (to, &position)) in weights.iter_mut().zip(positions).enumerate() {
-            *to = weight(i, position);
-        }
-        let (mut now_rows, mut next_rows) = ([0; CAPACITY], [0; AHEAD]);
-        let now = input.source.rows(positions, &mut now_rows);
-        let next = input.source.rows(next, &mut next_rows);
+    fn by<W: Step>(self, step: W, mut fresh: bool, mut weight: impl FnMut(usize, usize) -> W::Weight) -> usize {
+        let Self { door, input, positions, next, ahead, cells } = self;
         let entry = Widened { tokens: input.tokens, step };
-        door.enter(Enter { entry, rows: Rows { now, weights, next }, fresh, cells });
-        positions.len()
+        // Without weights, nothing limits how many rows enter together.
+        let at_once = if size_of::<W::Weight>() == 0 { positions.len() } else { CAPACITY };
+        let mut done = 0;
+        while done < positions.len() {
+            let (now, others) = positions.split(done).1.split(at_once);
+            let mut weights = [W::Weight::default(); CAPACITY];
+            for (i, to) in weights.iter_mut().enumerate().take(now.len()) {
+                *to = weight(done + i, now.at(i));
+            }
+            done += now.len();
+            let next = if others.len() > 0 { others } else { next };
+            let (mut now_rows, mut next_rows) = ([0; CAPACITY], [0; AHEAD]);
+            let now = input.source.rows(now, &mut now_rows);
+            let next = input.source.rows(next.split(AHEAD).0, &mut next_rows);
+            let rows = Rows { now, weights: &weights, next, ahead };
+            door.enter(Enter { entry, rows, fresh, cells: &mut *cells });
+            fresh = false;
+        }
+        done
     }
 }
 

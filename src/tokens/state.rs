@@ -1,8 +1,8 @@
 //! Tokens that come one by one: the partial results in the caller's memory.
 
-use super::pool::{Finish, Masked};
 use super::queue::{Input, Partial};
 use super::stream::{self, Stream, Sums};
+use super::work::{Finish, Masked};
 use super::{Keep, TokenElement, TokenPool, Tokens, check_length};
 use crate::dispatch::{Isa, ReadDoor};
 use crate::error::{Argument, AxisName, PoolError};

@@ -16,6 +16,8 @@ pub(super) trait Step: Copy {
     fn first<L: Floats>(self, lanes: L, x: L::F, weight: Self::Weight) -> Self::Acc<L::F>;
     /// With one more.
     fn next<L: Floats>(self, lanes: L, acc: Self::Acc<L::F>, x: L::F, weight: Self::Weight) -> Self::Acc<L::F>;
+    /// Whether two tokens are better taken together than one after the other.
+    const IN_PAIRS: bool = false;
     /// With two more.
     #[inline(always)]
     fn next_two<L: Floats>(
@@ -45,10 +47,16 @@ impl<T: TokenElement, L: Read<T>, S: Step> Entry<L> for Widened<'_, T, S> {
     type Part = L::F;
     type Acc = S::Acc<L::F>;
     const N: usize = <L as Lanes<f32>>::N;
+    const IN_PAIRS: bool = S::IN_PAIRS;
 
     #[inline(always)]
-    fn row(self, row: usize) -> (usize, T::Code) {
-        (self.tokens.row(row), self.tokens.code(row))
+    fn start(self, row: usize) -> usize {
+        self.tokens.row(row)
+    }
+
+    #[inline(always)]
+    fn code(self, row: usize) -> T::Code {
+        self.tokens.code(row)
     }
 
     #[inline(always)]
@@ -162,6 +170,7 @@ pub(super) struct Greatest<const NEGATED: bool>;
 impl<const NEGATED: bool> Step for Greatest<NEGATED> {
     type Weight = ();
     type Acc<V: Copy> = [V; 1];
+    const IN_PAIRS: bool = true;
 
     #[inline(always)]
     fn first<L: Floats>(self, lanes: L, x: L::F, (): ()) -> [L::F; 1] {
@@ -188,6 +197,7 @@ pub(super) struct AddAndGreatest;
 impl Step for AddAndGreatest {
     type Weight = ();
     type Acc<V: Copy> = [V; 2];
+    const IN_PAIRS: bool = true;
 
     #[inline(always)]
     fn first<L: Floats>(self, _: L, x: L::F, (): ()) -> [L::F; 2] {

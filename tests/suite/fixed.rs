@@ -85,4 +85,6 @@ fn tokens() {
     let sequence = Tokens::new(rows.as_flattened(), [11, 37]).unwrap();
     lanepool::tokens::mean(sequence, Keep::all(), &mut want).unwrap();
     assert_eq!(y, want);
+    fixed::mean_tokens(&[], &mut y);
+    assert_eq!(y, [0.0; 37]);
 }

@@ -2,7 +2,8 @@
 
 use crate::common::*;
 use lanepool::tokens::{
-    self, Empty, Ids, Keep, L2_EPSILON, Mode, Positions, Sequences, TokenElement, TokenPool, Tokens,
+    self, Bits, CodesI8, CodesU8, Converted, Empty, Encoded, Encoding, Ids, Keep, L2_EPSILON, Mode, Positions,
+    Sequences, TokenElement, TokenPool, Tokens,
 };
 use lanepool::{Isa, PoolError, Quantization, reference};
 
@@ -550,6 +551,75 @@ fn vectors_as_codes_and_bits() {
     let ones = vec![-128i8; 200_000];
     assert_eq!(tokens::dot_i8(&ones, &ones), 200_000 * 16_384);
     assert_eq!(tokens::hamming(&[0xff, 0], &[0, 0x81]), 10);
+}
+
+/// Encoded in the same run as each result encoded afterwards.
+fn encoded<E: Encoding>(encoding: E, encode: impl Fn(&[f32], &mut [E::Item]) -> Result<(), PoolError>)
+where
+    E::Item: Copy + Default + PartialEq + std::fmt::Debug,
+{
+    let dim = 11;
+    let x = Random(21).floats(40 * dim);
+    let tokens = Tokens::new(&x, [40, dim]).unwrap();
+    let ids: Vec<usize> = (0..40).map(|i| i * 7 % 40).collect();
+    let offsets = [0, 3, 3, 40];
+    let sequences = Sequences::offsets(&offsets);
+    let pool = TokenPool::concat([Mode::Mean, Mode::Max]).truncate(9).l2_normalize(L2_EPSILON);
+    let width = pool.output_len(dim).unwrap();
+    let (mut floats, mut cells) = (vec![0.0; 3 * width], vec![f32::NAN; width]);
+    let len = encoded_len(&encode, width);
+    let mut want = vec![E::Item::default(); 3 * len];
+    for bags in [false, true] {
+        let (mut output, mut counts) = (want.clone(), [9; 3]);
+        let to = Encoded { encoding, cells: &mut cells, output: &mut output };
+        if bags {
+            let ids = Ids::check(&ids, 40).unwrap();
+            pool.run_bags(tokens, ids, sequences, &mut floats, None).unwrap();
+            pool.run_bags_encoded(tokens, ids, sequences, to, Some(&mut counts)).unwrap();
+        } else {
+            pool.run_batch(tokens, sequences, Keep::all(), &mut floats, None).unwrap();
+            pool.run_batch_encoded(tokens, sequences, Keep::all(), to, Some(&mut counts)).unwrap();
+        }
+        for (floats, want) in floats.chunks(width).zip(want.chunks_mut(len)) {
+            encode(floats, want).unwrap();
+        }
+        assert_eq!((output, counts), (want.clone(), [3, 0, 37]));
+    }
+    let mut output = want.clone();
+    for (cells, more) in [(width - 1, 0), (width + 1, 0), (width, 1)] {
+        output.resize(want.len() + more, E::Item::default());
+        let before = output.clone();
+        let to = Encoded { encoding, cells: &mut vec![0.0; cells], output: &mut output };
+        let refused = pool.run_batch_encoded(tokens, sequences, Keep::all(), to, None);
+        assert!(matches!(refused, Err(PoolError::Length { .. })), "{refused:?}");
+        assert_eq!(output, before);
+    }
+}
+
+/// Of how many items `encode` makes something of `elements` floats.
+fn encoded_len<T: Copy + Default>(
+    encode: &impl Fn(&[f32], &mut [T]) -> Result<(), PoolError>,
+    elements: usize,
+) -> usize {
+    (0..=elements).find(|&n| encode(&vec![0.0; elements], &mut vec![T::default(); n]).is_ok()).unwrap()
+}
+
+#[test]
+fn pooled_straight_into_codes_and_bits() {
+    let ranges: Vec<[f32; 2]> = (0..18).map(|i| [-0.5 - i as f32 / 50.0, 0.25 + i as f32 / 30.0]).collect();
+    encoded(CodesI8(&ranges), |x, y| tokens::quantize_i8(x, &ranges, y));
+    encoded(CodesU8(&ranges), |x, y| tokens::quantize_u8(x, &ranges, y));
+    encoded(Bits, tokens::pack_bits);
+    encoded(Converted::<f64>::default(), tokens::convert);
+    #[cfg(feature = "half")]
+    encoded(Converted::<half::f16>::default(), tokens::convert);
+
+    let (mut cells, mut output) = ([0.0; 2], [7i8; 2]);
+    let to = Encoded { encoding: CodesI8(&ranges), cells: &mut cells, output: &mut output };
+    let x = Tokens::new(&X, [3, 2]).unwrap();
+    let refused = TokenPool::new(Mode::Mean).run_batch_encoded(x, Sequences::padded(1, 3), Keep::all(), to, None);
+    assert_eq!(refused, Err(PoolError::Length { argument: lanepool::Argument::Ranges, expected: 2, given: 18 }));
+    assert_eq!(output, [7; 2]);
 }
 
 #[test]

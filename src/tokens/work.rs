@@ -1,0 +1,216 @@
+//! Pools at work: sequence after sequence, into floats or straight into codes.
+
+use super::encoding::{Encoded, Encoding};
+use super::queue::{Input, Partial, Source};
+use super::steps::{Add, Widened};
+use super::stream::{self, Stream, Sums};
+use super::{Keep, Mode, Offset, Sequences, TokenElement, TokenPool, Tokens, check_length};
+use crate::dispatch::{Isa, ReadDoor, ReadKernel};
+use crate::error::{Argument, AxisName, PoolError};
+use crate::kernel::rows::{self, Numbers, Rows};
+use crate::lanes::Read;
+use core::ops::Range;
+
+/// Where results go.
+pub(super) trait Results {
+    /// Whether there is room for `sequences` results of `each` elements, and none is left.
+    fn check(&self, each: usize, sequences: usize) -> Result<(), PoolError>;
+    /// Whether there is no room for any.
+    fn is_empty(&self) -> bool;
+    /// Where result `i`, of `each` elements, is worked out.
+    fn cells(&mut self, i: usize, each: usize) -> Option<&mut [f32]>;
+    /// Takes in result `i`, which is ready.
+    fn done(&mut self, i: usize);
+}
+
+/// One after the other.
+impl Results for &mut [f32] {
+    fn check(&self, each: usize, sequences: usize) -> Result<(), PoolError> {
+        check_results(each, sequences, self.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        <[f32]>::is_empty(self)
+    }
+
+    #[inline(always)]
+    fn cells(&mut self, i: usize, each: usize) -> Option<&mut [f32]> {
+        self.get_mut(i * each..(i + 1) * each)
+    }
+
+    #[inline(always)]
+    fn done(&mut self, _: usize) {}
+}
+
+/// All in the same cells, from where they are encoded.
+impl<E: Encoding> Results for Encoded<'_, E> {
+    fn check(&self, each: usize, sequences: usize) -> Result<(), PoolError> {
+        check_length(Argument::State, each, self.cells.len())?;
+        self.encoding.check(each)?;
+        check_results(self.encoding.len(each), sequences, self.output.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.output.is_empty()
+    }
+
+    #[inline(always)]
+    fn cells(&mut self, _: usize, _: usize) -> Option<&mut [f32]> {
+        Some(&mut *self.cells)
+    }
+
+    fn done(&mut self, i: usize) {
+        let each = self.encoding.len(self.cells.len());
+        if let Some(output) = self.output.get_mut(i * each..(i + 1) * each) {
+            let encoded = self.encoding.encode(self.cells, output);
+            debug_assert!(encoded.is_ok(), "lengths have been checked");
+        }
+    }
+}
+
+fn check_results(each: usize, sequences: usize, given: usize) -> Result<(), PoolError> {
+    let all = each.checked_mul(sequences).ok_or(PoolError::Overflow { axis: AxisName::Batch })?;
+    check_length(Argument::Output, all, given)
+}
+
+/// Rows that are positions.
+#[derive(Clone, Copy)]
+pub(super) struct Masked<'k> {
+    pub(super) keep: Keep<'k>,
+    pub(super) tokens: usize,
+}
+
+impl Source for Masked<'_> {
+    fn positions(&self) -> usize {
+        self.tokens
+    }
+
+    fn skipped(&self) -> usize {
+        self.keep.skipped()
+    }
+
+    #[inline(always)]
+    fn keeps(&self, position: usize) -> bool {
+        self.keep.keeps(position)
+    }
+
+    #[inline(always)]
+    fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
+        self.keep.fill(range, into)
+    }
+
+    #[inline(always)]
+    fn rows<'r>(&self, positions: Numbers<'r>, _: &'r mut [usize]) -> Numbers<'r> {
+        positions
+    }
+
+    #[inline(always)]
+    fn run(&self, range: &mut Range<usize>) -> usize {
+        self.keep.run(range)
+    }
+}
+
+/// Sequences whose lengths have been checked.
+pub(super) struct Work<'a, 'p, 'w, T, S, O, R, const K: usize> {
+    pub(super) pool: &'p TokenPool<'w, K>,
+    pub(super) matrix: Tokens<'a, T>,
+    pub(super) source: S,
+    pub(super) sequences: Sequences<'a, O>,
+    /// Elements of a part of a result.
+    pub(super) width: usize,
+    pub(super) output: R,
+    pub(super) counts: Option<&'p mut [usize]>,
+}
+
+impl<T: TokenElement, S: Source, O: Offset, R: Results, const K: usize> Work<'_, '_, '_, T, S, O, R, K> {
+    /// Pools each of them; returns how many tokens of the last were pooled.
+    #[inline(always)]
+    pub(super) fn run(mut self, isa: Isa) -> usize {
+        let count = self.sequences.count();
+        let each = stream::parts(&self.pool.modes) * self.width;
+        let mut pooled = 0;
+        // Nothing to write for sequences without elements, of which there may be any number.
+        let count = if self.output.is_empty() && self.counts.is_none() { count.min(1) } else { count };
+        for i in 0..count {
+            let range = self.sequences.range(i, self.source.positions());
+            let cells = self.output.cells(i, each);
+            let (Some(range), Some(cells)) = (range, cells) else { break };
+            pooled = one(isa, self.pool, &self.matrix, self.source, range, (cells, self.width));
+            self.output.done(i);
+            if let Some(count) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(i)) {
+                *count = pooled;
+            }
+        }
+        pooled
+    }
+}
+
+/// Pools the positions of one sequence.
+#[inline(always)]
+fn one<T: TokenElement, S: Source, const K: usize>(
+    isa: Isa,
+    pool: &TokenPool<'_, K>,
+    matrix: &Tokens<'_, T>,
+    source: S,
+    range: Range<usize>,
+    (cells, width): (&mut [f32], usize),
+) -> usize {
+    let (mut stream, mut sums) = (Stream::new(source.skipped()), [Sums::NONE; K]);
+    let start = range.start;
+    let all = |mode| pool.modes.iter().all(|&other| other == mode);
+    // One row is enough, and nothing else is looked at.
+    let nth = |n| range.clone().filter(|&position| source.keeps(position)).nth(n);
+    let range = if all(Mode::First) {
+        nth(source.skipped()).map_or(0..0, |first| start..first + 1)
+    } else if all(Mode::Last) && nth(source.skipped()).is_some() {
+        stream = Stream::new(0);
+        let last = range.clone().rfind(|&position| source.keeps(position));
+        last.map_or(0..0, |last| last..last + 1)
+    } else {
+        range
+    };
+    let input = Input { tokens: matrix, source, weights: pool.weights.unwrap_or(&[]), start };
+    Partial { modes: &pool.modes, stream: &mut stream, sums: &mut sums, cells, width }.push(isa, input, range);
+    isa.enter(Finish { pool, sums: &sums, cells, width })
+}
+
+/// Cells that become the result; gives how many tokens were pooled.
+pub(super) struct Finish<'a, 'w, const K: usize> {
+    pub(super) pool: &'a TokenPool<'w, K>,
+    pub(super) sums: &'a [Sums; K],
+    pub(super) cells: &'a mut [f32],
+    pub(super) width: usize,
+}
+
+impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<L: Read<f32>>(self, lanes: L) -> usize {
+        self.pool.finish(lanes, self.sums, self.cells, self.width)
+    }
+}
+
+/// The mean of all tokens, for who knows the mode and the lanes when compiling: nothing of other modes is linked.
+pub(crate) fn mean_of_all<T: TokenElement>(door: impl ReadDoor<T>, tokens: Tokens<'_, T>, output: &mut [f32]) {
+    door.enter(MeanOfAll(tokens, output));
+}
+
+struct MeanOfAll<'a, 'o, T>(Tokens<'a, T>, &'o mut [f32]);
+
+impl<T: TokenElement> ReadKernel<T> for MeanOfAll<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Read<T>>(self, lanes: L) {
+        let Self(tokens, output) = self;
+        let len = tokens.tokens();
+        let now = Numbers::Run { first: 0, len };
+        let all = Rows { now, weights: &[(); rows::BLOCK], next: Numbers::NONE, ahead: false };
+        output.fill(0.0);
+        rows::fold(lanes, Widened { tokens: &tokens, step: Add }, (tokens.data, tokens.step), true, all, output);
+        if len > 0 {
+            rows::divide(lanes, output, len as f32);
+        }
+    }
+}
