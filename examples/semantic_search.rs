@@ -5,35 +5,31 @@
 //!
 //! Reads `examples/data/minilm-tokens`.
 
-use anyhow::{Context, Result, ensure};
+#[path = "data/minilm.rs"]
+#[allow(dead_code)] // each example uses its part
+mod minilm;
+
+use anyhow::{Result, ensure};
 use lanepool::tokens::{
-    Keep, L2_EPSILON, Mode, Sequences, TokenPool, Tokens, dot, dot_i8, hamming, pack_bits, quantize_i8,
+    Bits, CodesI8, Encoded, Keep, L2_EPSILON, Mode, Sequences, TokenPool, Tokens, dot, dot_i8, hamming,
 };
-use std::fs;
-use std::path::Path;
+use minilm::Sentences;
 
 fn main() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/minilm-tokens");
-    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?;
-    let texts: Vec<&str> =
-        manifest["sentences"].as_array().context("sentences")?.iter().filter_map(|text| text.as_str()).collect();
-    let dim = manifest["dim"].as_u64().context("dim")? as usize;
+    let Sentences { texts, dim, tokens, offsets, .. } = Sentences::load()?;
     let query: usize = std::env::args().nth(1).map_or(Ok(4), |number| number.parse())?;
     ensure!(query < texts.len(), "there are sentences 0 to {}", texts.len() - 1);
 
-    // The tokens of all sentences, one after the other: nothing is padded.
-    let words = |name| -> Result<Vec<[u8; 4]>> { Ok(fs::read(folder.join(name))?.as_chunks::<4>().0.to_vec()) };
-    let tokens: Vec<f32> = words("tokens.f32")?.into_iter().map(f32::from_le_bytes).collect();
-    let offsets: Vec<u32> = words("tokens_cu_seqlens.u32")?.into_iter().map(u32::from_le_bytes).collect();
+    let tokens = Tokens::new(&tokens, [tokens.len() / dim, dim])?;
+    let sentences = Sequences::offsets(&offsets);
+    let pool = TokenPool::new(Mode::Mean).l2_normalize(L2_EPSILON);
 
+    // As floats; and straight into bits, which need the floats of one sentence at a time.
     let mut embeddings = vec![0.0; texts.len() * dim];
-    TokenPool::new(Mode::Mean).l2_normalize(L2_EPSILON).run_batch(
-        Tokens::new(&tokens, [tokens.len() / dim, dim])?,
-        Sequences::offsets(&offsets),
-        Keep::all(),
-        &mut embeddings,
-        None,
-    )?;
+    pool.run_batch(tokens, sentences, Keep::all(), &mut embeddings, None)?;
+    let (mut cells, mut bits) = (vec![0.0; dim], vec![0u8; texts.len() * dim.div_ceil(8)]);
+    let encoded = Encoded { encoding: Bits, cells: &mut cells, output: &mut bits };
+    pool.run_batch_encoded(tokens, sentences, Keep::all(), encoded, None)?;
 
     // Codes need the range of each dimension over all that is searched.
     let mut ranges = vec![[f32::INFINITY, f32::NEG_INFINITY]; dim];
@@ -43,13 +39,8 @@ fn main() -> Result<()> {
         }
     }
     let mut codes = vec![0i8; embeddings.len()];
-    let mut bits = vec![0u8; texts.len() * dim.div_ceil(8)];
-    let each =
-        embeddings.chunks_exact(dim).zip(codes.chunks_exact_mut(dim)).zip(bits.chunks_exact_mut(dim.div_ceil(8)));
-    for ((embedding, codes), bits) in each {
-        quantize_i8(embedding, &ranges, codes)?;
-        pack_bits(embedding, bits)?;
-    }
+    let encoded = Encoded { encoding: CodesI8(&ranges), cells: &mut cells, output: &mut codes };
+    pool.run_batch_encoded(tokens, sentences, Keep::all(), encoded, None)?;
 
     println!("Query: {:?}\n", texts[query]);
     let embedding = |i: usize| &embeddings[i * dim..][..dim];
@@ -68,13 +59,13 @@ fn main() -> Result<()> {
 }
 
 /// All other sentences, the nearest first.
-fn nearest(texts: &[&str], query: usize, score: impl Fn(usize) -> f64) -> Vec<(usize, f64)> {
+fn nearest(texts: &[String], query: usize, score: impl Fn(usize) -> f64) -> Vec<(usize, f64)> {
     let mut all: Vec<_> = (0..texts.len()).filter(|&i| i != query).map(|i| (i, score(i))).collect();
     all.sort_by(|a, b| b.1.total_cmp(&a.1));
     all
 }
 
-fn report(texts: &[&str], how: &str, bytes: usize, found: &[(usize, f64)]) {
+fn report(texts: &[String], how: &str, bytes: usize, found: &[(usize, f64)]) {
     println!("{how}: {bytes} bytes a sentence, {} for all", bytes * texts.len());
     for &(i, score) in &found[..3] {
         println!("  {score:>10.3}  {:?}", texts[i]);

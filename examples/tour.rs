@@ -5,9 +5,13 @@
 //!
 //! Reads `examples/data`, writes PNG files into `out`.
 
+#[path = "data/minilm.rs"]
+mod minilm;
+
 use anyhow::{Context, Result, ensure};
 use lanepool::tokens::{Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use lanepool::{AvgPool, Isa, MaxPool, View, ViewMut, Window, global_avg_pool};
+use minilm::{Sentences, words};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +19,7 @@ use std::time::{Duration, Instant};
 fn main() -> Result<()> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data");
     println!("lanepool on {}: pooling runs with the {} instructions.\n", std::env::consts::ARCH, Isa::best());
-    sentences(&data.join("minilm-tokens"))?;
+    sentences()?;
     photograph(&data.join("chelsea-256.ppm"))
 }
 
@@ -30,20 +34,9 @@ fn time(mut run: impl FnMut() -> Result<()>) -> Result<Duration> {
     Ok(shortest)
 }
 
-fn floats(path: &Path) -> Result<Vec<f32>> {
-    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    Ok(bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect())
-}
-
-fn sentences(folder: &Path) -> Result<()> {
+fn sentences() -> Result<()> {
     println!("1. Sentences");
-    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?;
-    let texts: Vec<&str> =
-        manifest["sentences"].as_array().context("sentences")?.iter().filter_map(|s| s.as_str()).collect();
-    let counts = manifest["token_counts"].as_array().context("token counts")?;
-    let counts: Vec<usize> = counts.iter().filter_map(|n| n.as_u64()).map(|n| n as usize).collect();
-    let dim = manifest["dim"].as_u64().context("dim")? as usize;
-    let tokens = floats(&folder.join("tokens.f32"))?;
+    let Sentences { folder, texts, dim, tokens, offsets } = Sentences::load()?;
     println!(
         "   The language model all-MiniLM-L6-v2 turned {} sentences into {} tokens of {dim} numbers each.",
         texts.len(),
@@ -54,17 +47,16 @@ fn sentences(folder: &Path) -> Result<()> {
     let pool = TokenPool::new(Mode::Mean).l2_normalize(L2_EPSILON);
     let mut embeddings = vec![0.0f32; texts.len() * dim];
     let elapsed = time(|| {
-        let mut first = 0;
-        for (&count, embedding) in counts.iter().zip(embeddings.chunks_exact_mut(dim)) {
-            let sentence = Tokens::new(&tokens[first * dim..], [count, dim])?;
+        for (ends, embedding) in offsets.windows(2).zip(embeddings.chunks_exact_mut(dim)) {
+            let (start, end) = (ends[0] as usize, ends[1] as usize);
+            let sentence = Tokens::new(&tokens[start * dim..], [end - start, dim])?;
             pool.run(sentence, Keep::all(), embedding)?;
-            first += count;
         }
         Ok(())
     })?;
     println!("   Pooled into {} sentence embeddings in {:.1} microseconds.", texts.len(), elapsed.as_secs_f64() * 1e6);
 
-    let expected = floats(&folder.join("final.f32"))?;
+    let expected = words(&folder.join("final.f32"), f32::from_le_bytes)?;
     let difference = embeddings.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     println!("   Largest difference from the model's own embeddings: {difference:.1e} (numbers of size 0.05).");
     ensure!(difference < 1e-6, "the embeddings differ from the model's own");

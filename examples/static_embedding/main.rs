@@ -7,24 +7,20 @@
 //! (`examples/data/minilm-tokens`): a word is the mean of the sentences that it stands in, less the mean of all.
 
 mod encoder;
+#[path = "../data/minilm.rs"]
+#[allow(dead_code)] // each example uses its part
+mod minilm;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use encoder::{DIM, Encoder};
 use lanepool::tokens::{Keep, L2_EPSILON, Mode, Sequences, TokenPool, Tokens, dot};
+use minilm::Sentences;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn main() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/minilm-tokens");
-    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("manifest.json"))?)?;
-    let texts: Vec<&str> =
-        manifest["sentences"].as_array().context("sentences")?.iter().filter_map(|text| text.as_str()).collect();
-    let dim = manifest["dim"].as_u64().context("dim")? as usize;
-    let words = |name| -> Result<Vec<[u8; 4]>> { Ok(fs::read(folder.join(name))?.as_chunks::<4>().0.to_vec()) };
-    let tokens: Vec<f32> = words("tokens.f32")?.into_iter().map(f32::from_le_bytes).collect();
-    let offsets: Vec<u32> = words("tokens_cu_seqlens.u32")?.into_iter().map(u32::from_le_bytes).collect();
+    let Sentences { texts, dim, tokens, offsets, .. } = Sentences::load()?;
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
 
     // The model's embeddings, cut to the first elements before they are normalised.
     let mut sentences = vec![0.0; texts.len() * DIM];
