@@ -6,7 +6,6 @@
 //! Reads `examples/data/minilm-tokens`.
 
 #[path = "data/minilm.rs"]
-#[allow(dead_code)] // each example uses its part
 mod minilm;
 
 use anyhow::{Result, ensure};

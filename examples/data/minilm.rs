@@ -1,4 +1,5 @@
 //! Twenty sentences, and the token vectors that all-MiniLM-L6-v2 makes of them; `minilm-tokens/README.md` says how.
+#![allow(dead_code, unreachable_pub)] // each example uses its part
 
 use anyhow::{Context, Result};
 use std::fs;

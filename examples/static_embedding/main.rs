@@ -8,7 +8,6 @@
 
 mod encoder;
 #[path = "../data/minilm.rs"]
-#[allow(dead_code)] // each example uses its part
 mod minilm;
 
 use anyhow::{Result, ensure};

@@ -298,8 +298,8 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
         {
             match E::Part::REGISTERS * E::Acc::COUNT {
                 1 => c = self.tiles::<TILE>(&rows, &codes, cells, c),
-                2 => c = self.tiles::<{ TILE / 2 }>(&rows, &codes, cells, c),
-                _ => c = self.tiles::<{ TILE / 4 }>(&rows, &codes, cells, c),
+                2 => c = self.tiles::<4>(&rows, &codes, cells, c),
+                _ => c = self.tiles::<2>(&rows, &codes, cells, c),
             }
             c = self.tiles_of::<1, false>(&rows, &codes, cells, c);
         }

@@ -478,14 +478,20 @@ macro_rules! codes {
 
             #[inline(always)]
             fn read(self, from: &[$T; 8]) -> F32x8 {
-                F32x8(safe!($read(bytemuck::must_cast(*from))))
+                Read::<$T>::read_less(self, from, 0)
+            }
+
+            #[inline(always)]
+            fn read_less(self, from: &[$T; 8], zero_point: i32) -> F32x8 {
+                F32x8(safe!($read(bytemuck::must_cast(*from), zero_point)))
             }
         }
 
         #[target_feature(enable = "avx2")]
         #[inline]
-        fn $read(codes: i64) -> __m256 {
-            _mm256_cvtepi32_ps($widen(_mm_cvtsi64_si128(codes)))
+        fn $read(codes: i64, zero_point: i32) -> __m256 {
+            // Subtracted as integers: the units for floats have enough to do.
+            _mm256_cvtepi32_ps(_mm256_sub_epi32($widen(_mm_cvtsi64_si128(codes)), _mm256_set1_epi32(zero_point)))
         }
     )*};
 }

@@ -19,6 +19,11 @@ pub trait Read<T: Pod>: Floats {
     type From: Block<T>;
     /// From memory.
     fn read(self, from: &Self::From) -> Self::F;
+    /// The same of codes, less their zero point; floats have none.
+    #[inline(always)]
+    fn read_less(self, from: &Self::From, _zero_point: i32) -> Self::F {
+        self.read(from)
+    }
 }
 
 impl<L: Floats> Read<f32> for L {
@@ -54,8 +59,13 @@ macro_rules! codes {
 
             #[inline(always)]
             fn read(self, from: &[$T; $n]) -> <Self as Lanes<f32>>::V {
-                // As `i32` first: there are instructions for each of the two steps.
-                let wide: [i32; $n] = from.map(i32::from);
+                Read::<$T>::read_less(self, from, 0)
+            }
+
+            #[inline(always)]
+            fn read_less(self, from: &[$T; $n], zero_point: i32) -> <Self as Lanes<f32>>::V {
+                // As `i32` first: there are instructions for each of the steps.
+                let wide: [i32; $n] = from.map(|code| i32::from(code).wrapping_sub(zero_point));
                 let array: [f32; $n] = wide.map(|code| code as f32);
                 <<Self as Lanes<f32>>::V as Register<Self>>::load(self, &array)
             }

@@ -89,7 +89,7 @@ impl<T: TokenElement> ReadKernel<T> for Attentive<'_, '_, T> {
             let mut channels = Channels::<L>::new(lanes);
             for t in kept.clone() {
                 let from: L::From = gather(tokens.data, tokens.row(t) + c * tokens.step, tokens.step, n);
-                let x = T::dequantize(lanes, lanes.read(&from), tokens.code(t));
+                let x = T::dequantize(lanes, &from, tokens.code(t));
                 let from: Array<f32, L> = gather(scores.data, scores.row(t) + c * scores.step, scores.step, n);
                 channels.take(lanes, x, L::F::load(lanes, &from));
             }

@@ -1,7 +1,7 @@
 //! What tokens are made of. Everything is computed in `f32`; a type says how it becomes that.
 
 use crate::dispatch::Readable;
-use crate::lanes::{Floats, Register};
+use crate::lanes::{Read, Register};
 
 /// A type of token elements: `f32`; `f16` and `bf16` (feature `half`); `i8` and `u8`, which are codes of a
 /// [`Quantization`](crate::Quantization). Sealed.
@@ -18,10 +18,10 @@ pub trait TokenElement: Readable + Default + sealed::Sealed {
 
     /// Codes with this scale and zero point.
     #[doc(hidden)]
-    fn code(scale: f32, zero_point: f32) -> Self::Code;
-    /// What elements of this value stand for.
+    fn code(scale: f32, zero_point: i32) -> Self::Code;
+    /// What elements stand for.
     #[doc(hidden)]
-    fn dequantize<L: Floats>(lanes: L, v: L::F, code: Self::Code) -> L::F;
+    fn dequantize<L: Read<Self>>(lanes: L, from: &L::From, code: Self::Code) -> L::F;
 }
 
 mod sealed {
@@ -37,11 +37,11 @@ macro_rules! floats {
             const CODES: Option<(i32, i32)> = None;
 
             #[inline(always)]
-            fn code(_: f32, _: f32) {}
+            fn code(_: f32, _: i32) {}
 
             #[inline(always)]
-            fn dequantize<L: Floats>(_: L, v: L::F, (): ()) -> L::F {
-                v
+            fn dequantize<L: Read<$T>>(lanes: L, from: &L::From, (): ()) -> L::F {
+                lanes.read(from)
             }
         }
     )*};
@@ -55,18 +55,17 @@ macro_rules! codes {
         impl sealed::Sealed for $T {}
 
         impl TokenElement for $T {
-            type Code = [f32; 2];
+            type Code = (f32, i32);
             const CODES: Option<(i32, i32)> = Some((<$T>::MIN as i32, <$T>::MAX as i32));
 
             #[inline(always)]
-            fn code(scale: f32, zero_point: f32) -> [f32; 2] {
-                [scale, -zero_point]
+            fn code(scale: f32, zero_point: i32) -> (f32, i32) {
+                (scale, zero_point)
             }
 
             #[inline(always)]
-            fn dequantize<L: Floats>(lanes: L, v: L::F, [scale, offset]: [f32; 2]) -> L::F {
-                // The sum is exact: both are small integers.
-                lanes.mul(lanes.add(v, L::F::splat(lanes, offset)), L::F::splat(lanes, scale))
+            fn dequantize<L: Read<$T>>(lanes: L, from: &L::From, (scale, zero_point): (f32, i32)) -> L::F {
+                lanes.mul(lanes.read_less(from, zero_point), L::F::splat(lanes, scale))
             }
         }
     )*};

@@ -222,8 +222,10 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
             }
             Mode::Max | Mode::Splade => self.by(Greatest::<false>, fresh, plain),
             Mode::Min => self.by(Greatest::<true>, fresh, plain),
-            Mode::MeanStd { .. } => self.by(Moments, fresh, |_, _| sums.moment(1.0)),
-            Mode::WeightedMeanStd { .. } => self.by(Moments, fresh, |_, position| sums.moment(input.weight(position))),
+            Mode::MeanStd { .. } => self.by(Moments::<false>, fresh, |_, _| sums.moment(1.0)),
+            Mode::WeightedMeanStd { .. } => {
+                self.by(Moments::<true>, fresh, |_, position| sums.moment(input.weight(position)))
+            }
             Mode::GeneralizedMean { p, floor } => self.by(AddPower(norm(p, floor)), fresh, plain),
             Mode::LogSumExp => self.by(LogAddExp, fresh, plain),
         };

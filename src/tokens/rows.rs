@@ -114,10 +114,9 @@ impl<'a, T: TokenElement> Tokens<'a, T> {
     /// What it takes to read row `t`.
     #[inline(always)]
     pub(super) fn code(&self, t: usize) -> T::Code {
-        // Zero points are codes, which `f32` holds.
         match self.codes {
-            Codes::Of(of) => T::code(of.scale, of.zero_point as f32),
-            Codes::Rows(scales, zero_point) => T::code(scales.get(t).copied().unwrap_or(1.0), zero_point as f32),
+            Codes::Of(of) => T::code(of.scale, of.zero_point),
+            Codes::Rows(scales, zero_point) => T::code(scales.get(t).copied().unwrap_or(1.0), zero_point),
         }
     }
 }

@@ -61,7 +61,7 @@ impl<T: TokenElement, L: Read<T>, S: Step> Entry<L> for Widened<'_, T, S> {
 
     #[inline(always)]
     fn load(self, lanes: L, from: &L::From, code: T::Code) -> L::F {
-        T::dequantize(lanes, lanes.read(from), code)
+        T::dequantize(lanes, from, code)
     }
 
     #[inline(always)]
@@ -215,9 +215,10 @@ impl Step for AddAndGreatest {
     }
 }
 
-/// The sum of products, and the sum of squared distances from the mean, by Youngs and Cramer.
+/// The sum of products with weights, or of tokens that all weigh 1; and the sum of squared distances from the mean, by
+/// Youngs and Cramer.
 #[derive(Clone, Copy)]
-pub(super) struct Moments;
+pub(super) struct Moments<const WEIGHTED: bool>;
 
 /// What a token brings along for [`Moments`].
 #[derive(Clone, Copy, Default)]
@@ -229,20 +230,27 @@ pub(super) struct Moment {
     pub(super) factor: f32,
 }
 
-impl Step for Moments {
+impl<const WEIGHTED: bool> Moments<WEIGHTED> {
+    #[inline(always)]
+    fn weigh<L: Floats>(self, lanes: L, x: L::F, weight: f32) -> L::F {
+        if WEIGHTED { lanes.mul(L::F::splat(lanes, weight), x) } else { x }
+    }
+}
+
+impl<const WEIGHTED: bool> Step for Moments<WEIGHTED> {
     type Weight = Moment;
     type Acc<V: Copy> = [V; 2];
 
     #[inline(always)]
     fn first<L: Floats>(self, lanes: L, x: L::F, moment: Moment) -> [L::F; 2] {
-        let [sum] = AddWeighted.first(lanes, x, moment.weight);
+        let sum = self.weigh(lanes, x, moment.weight);
         // A mean that is no number has no distances either.
         [sum, lanes.mul(lanes.add(sum, lanes.mul(sum, L::F::splat(lanes, -1.0))), L::F::splat(lanes, 0.0))]
     }
 
     #[inline(always)]
     fn next<L: Floats>(self, lanes: L, [sum, squares]: [L::F; 2], x: L::F, moment: Moment) -> [L::F; 2] {
-        let [sum] = AddWeighted.next(lanes, [sum], x, moment.weight);
+        let sum = lanes.add(sum, self.weigh(lanes, x, moment.weight));
         let negative = lanes.mul(sum, L::F::splat(lanes, -1.0));
         let distance = lanes.add(lanes.mul(L::F::splat(lanes, moment.total), x), negative);
         let square = lanes.mul(distance, distance);
