@@ -15,6 +15,7 @@
 //! | `repair` | | norms whose powers overflow or vanish |
 
 mod by_row;
+pub(crate) mod cells;
 mod channels;
 mod columns;
 mod pairs;

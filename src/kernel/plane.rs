@@ -5,6 +5,7 @@
 //! `j + 8`, then `+ 4`, `+ 2`, `+ 1`. That order belongs to the result, so it is the same for
 //! vectors of every width, and for runs with gaps, which are walked element by element.
 
+use super::cells;
 use super::rows::{self, Plain};
 use super::{Windows, finish_one, lift_one, merge_one, zeroed};
 use crate::access::Reader;
@@ -187,7 +188,7 @@ impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
             let rows = pixels(self.0.from, n, c);
             rows::fold_all(lanes, Plain::<T, _>::new(self.0.reduce), self.0.input, step, rows, cells);
             let (to, step) = (self.0.to.at(n, c, [0; 3]), self.0.to.strides.channel);
-            rows::finish(lanes, self.0.reduce, cells, by, self.0.output, to, step);
+            cells::finish(lanes, self.0.reduce, cells, by, self.0.output, to, step);
             c += width;
         }
     }

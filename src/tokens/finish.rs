@@ -4,8 +4,8 @@ use super::check_length;
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::element::Float;
 use crate::error::{Argument, PoolError};
+use crate::kernel::cells;
 use crate::kernel::plane;
-use crate::kernel::rows;
 use crate::lanes::{Floats, Read};
 use crate::reduce::Squares;
 
@@ -49,7 +49,7 @@ pub(super) fn normalize<L: Floats>(lanes: L, vector: &mut [f32], epsilon: f32) {
     let length = libm::sqrtf(squares);
     // Written so that a NaN stays.
     let length = if length < epsilon { epsilon } else { length };
-    rows::divide(lanes, vector, length);
+    cells::divide(lanes, vector, length);
 }
 
 /// The nearest values of another float type, ties to even.

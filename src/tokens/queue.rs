@@ -81,9 +81,9 @@ impl<const K: usize> Partial<'_, K> {
         while !range.is_empty() {
             let run = input.source.run(&mut range);
             if run >= AT_ONCE {
-                let (now, next) = Numbers::Run { first: range.start, len: run }.split(run);
-                self.enter_all(door, input, (Numbers::Listed(waiting.get(..n).unwrap_or(&[])), now), ahead);
-                self.enter_all(door, input, (now, next), ahead);
+                let all = Numbers::Run { first: range.start, len: run };
+                self.enter_all(door, input, (Numbers::Listed(waiting.get(..n).unwrap_or(&[])), all), ahead);
+                self.enter_all(door, input, (all, Numbers::NONE), ahead);
                 (range.start, n) = (range.start + run, 0);
                 continue;
             }

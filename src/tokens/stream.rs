@@ -3,7 +3,7 @@
 use super::steps::{Moment, Rescale, log_add_exp};
 use super::{Empty, Mode};
 use crate::element::Element;
-use crate::kernel::rows;
+use crate::kernel::cells;
 use crate::lanes::Floats;
 use crate::pool::LpNorm;
 use crate::reduce::Norm;
@@ -139,7 +139,7 @@ pub(super) fn finish<L: Floats>(lanes: L, mode: Mode, sums: &Sums, empty: Empty,
             let norm = norm(p, floor);
             cells.iter_mut().for_each(|x| *x = norm.root(*x / divisor));
         }
-        _ if divisor != 1.0 => rows::divide(lanes, cells, divisor),
+        _ if divisor != 1.0 => cells::divide(lanes, cells, divisor),
         _ => {}
     }
     if let Mode::MeanStd { floor } | Mode::WeightedMeanStd { floor } = mode {

@@ -7,6 +7,7 @@ use super::stream::{self, Stream, Sums};
 use super::{Keep, Mode, Offset, Sequences, TokenElement, TokenPool, Tokens, check_length};
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::error::{Argument, AxisName, PoolError};
+use crate::kernel::cells;
 use crate::kernel::rows::{self, Numbers, Rows};
 use crate::lanes::Read;
 use core::ops::Range;
@@ -210,7 +211,7 @@ impl<T: TokenElement> ReadKernel<T> for MeanOfAll<'_, '_, T> {
         output.fill(0.0);
         rows::fold(lanes, Widened { tokens: &tokens, step: Add }, (tokens.data, tokens.step), true, all, output);
         if len > 0 {
-            rows::divide(lanes, output, len as f32);
+            cells::divide(lanes, output, len as f32);
         }
     }
 }
