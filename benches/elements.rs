@@ -4,45 +4,21 @@
 //!
 //! `cargo bench --bench elements` prints the table; an argument filters by name.
 
+#[path = "common/mod.rs"]
+mod common;
+
+use common::race::{Arguments, race};
 use half::{bf16, f16};
 use lanepool::reference::{self, Finish, Number};
 use lanepool::{AvgPool, Element, GlobalAvgPool, IndexLayout, Isa, MaxPool, Rounding, Shape, View, ViewMut, Window};
 use std::hint::black_box;
-use std::time::Instant;
 
-/// Samples of each contestant.
-const SAMPLES: usize = 200;
-
-/// The shortest times of contestants, in microseconds, taken in turns.
-fn race(samples: usize, contestants: &mut [(&str, &mut dyn FnMut())]) -> Vec<f64> {
-    let mut shortest = vec![f64::INFINITY; contestants.len()];
-    for _ in 0..samples {
-        for (shortest, (_, run)) in shortest.iter_mut().zip(contestants.iter_mut()) {
-            run();
-            let start = Instant::now();
-            for _ in 0..5 {
-                run();
-            }
-            *shortest = shortest.min(start.elapsed().as_secs_f64() * 1e6 / 5.0);
-        }
-    }
-    shortest
-}
-
-struct Race<'a> {
-    samples: usize,
-    filter: Option<&'a str>,
-}
-
-impl Race<'_> {
-    /// Prints the times, and each as a factor of the first.
-    fn run(&self, name: &str, contestants: &mut [(&str, &mut dyn FnMut())]) {
-        if self.filter.is_some_and(|filter| !name.contains(filter)) {
-            return;
-        }
-        let times = race(self.samples, contestants);
+/// Prints the times of contestants, and each as a factor of the first; unless the filter leaves them out.
+fn compare(arguments: &Arguments, name: &str, contestants: &mut [(&str, &mut dyn FnMut())]) {
+    if arguments.want(name) {
+        let times = race(arguments.samples, 5, contestants.len(), |who| contestants[who].1());
         for (time, (who, _)) in times.iter().zip(contestants) {
-            println!("{name:<28} {who:>22} {time:>9.2} us {:>7.2}", time / times[0]);
+            println!("{name:<28} {who:>22} {:>9.2} us {:>7.2}", time.minimum, time.minimum / times[0].minimum);
         }
     }
 }
@@ -102,7 +78,7 @@ impl Work {
 }
 
 /// Integers beside a copy of the input.
-fn integers<T: Element>(race: &Race<'_>, element: &str, work: Work, from: impl Fn(i16) -> T) {
+fn integers<T: Element>(arguments: &Arguments, element: &str, work: Work, from: impl Fn(i16) -> T) {
     let x = numbers(work.dims.iter().product(), from);
     let mut copy = x.clone();
     let (mut wide, mut narrow) = (work.output(T::LOWEST), work.output(T::LOWEST));
@@ -111,7 +87,8 @@ fn integers<T: Element>(race: &Race<'_>, element: &str, work: Work, from: impl F
     work.pool(best, &x, &mut wide);
     work.pool(Isa::SCALAR, &x, &mut narrow);
     assert!(wide == narrow, "{name}");
-    race.run(
+    compare(
+        arguments,
         &name,
         &mut [
             ("memcpy", &mut || copy.copy_from_slice(black_box(&x))),
@@ -122,14 +99,15 @@ fn integers<T: Element>(race: &Race<'_>, element: &str, work: Work, from: impl F
 }
 
 /// 16-bit floats beside `f32`.
-fn halves(race: &Race<'_>, work: Work) {
+fn halves(arguments: &Arguments, work: Work) {
     let x: Vec<f32> = numbers(work.dims.iter().product(), |x| f32::from(x) / 1024.0);
     let h: Vec<f16> = x.iter().map(|&x| f16::from_f32(x)).collect();
     let b: Vec<bf16> = x.iter().map(|&x| bf16::from_f32(x)).collect();
     let (mut y, mut hy, mut by) = (work.output(0.0), work.output(f16::ZERO), work.output(bf16::ZERO));
     let mut portable = hy.clone();
     let best = Isa::best();
-    race.run(
+    compare(
+        arguments,
         work.name,
         &mut [
             ("f32", &mut || work.pool(best, &x, &mut y)),
@@ -141,11 +119,12 @@ fn halves(race: &Race<'_>, work: Work) {
 }
 
 /// Maxima with indices beside maxima without.
-fn indices(race: &Race<'_>, work: Work) {
+fn indices(arguments: &Arguments, work: Work) {
     let x: Vec<f32> = numbers(work.dims.iter().product(), f32::from);
     let (mut y, mut picked, mut places) = (work.output(0.0), work.output(0.0), work.output(0u32));
     let best = Isa::best();
-    race.run(
+    compare(
+        arguments,
         work.name,
         &mut [
             ("max", &mut || work.pool(best, &x, &mut y)),
@@ -166,7 +145,7 @@ fn indices(race: &Race<'_>, work: Work) {
 }
 
 /// A whole image of integers, NHWC, checked with the reference.
-fn global(race: &Race<'_>) {
+fn global(arguments: &Arguments) {
     let (cells, channels) = (49, 1280);
     let x: Vec<i8> = numbers(cells * channels, |x| x as i8);
     let dense: Vec<i8> = (0..x.len()).map(|i| x[i % cells * channels + i / cells]).collect();
@@ -180,18 +159,16 @@ fn global(race: &Race<'_>) {
     };
     run(&mut y);
     assert!(y == want && !Number::is_nan(y[0]), "gap_mbv2");
-    race.run(
+    compare(
+        arguments,
         "i8_gap_mbv2",
         &mut [("memcpy", &mut || copy.copy_from_slice(black_box(&x))), ("kernel", &mut || run(&mut y))],
     );
 }
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let test = arguments.iter().any(|argument| argument == "--test");
-    let filter = arguments.iter().find(|argument| !argument.starts_with("--")).map(String::as_str);
-    let race = Race { samples: if test { 1 } else { SAMPLES }, filter };
-    println!("shortest of {} samples; factor of the first", race.samples);
+    let arguments = Arguments::new();
+    println!("shortest of {} samples; factor of the first", arguments.samples);
     let work = |name, average, dims, window, nhwc| Work { name, average, dims, window, nhwc };
     let same = |kernel, stride| Window::same_upper([kernel; 2], [stride; 2]);
     for nhwc in [true, false] {
@@ -199,18 +176,18 @@ fn main() {
         let max = work(layout("max3s2_112_nhwc", "max3s2_112_nchw"), false, [112, 112, 64], same(3, 2), nhwc);
         let avg = work(layout("avg3s1_56_nhwc", "avg3s1_56_nchw"), true, [56, 56, 64], same(3, 1), nhwc);
         for work in [max, avg] {
-            integers::<i8>(&race, "i8", work, |x| x as i8);
-            integers::<u8>(&race, "u8", work, |x| x as u8);
-            integers::<i16>(&race, "i16", work, |x| x);
+            integers::<i8>(&arguments, "i8", work, |x| x as i8);
+            integers::<u8>(&arguments, "u8", work, |x| x as u8);
+            integers::<i16>(&arguments, "i16", work, |x| x);
         }
         let max2 = work(layout("max2s2_24_nhwc", "max2s2_24_nchw"), false, [24, 24, 64], Window::new([2, 2]), nhwc);
-        integers::<i8>(&race, "i8", max2, |x| x as i8);
+        integers::<i8>(&arguments, "i8", max2, |x| x as i8);
         for (name, window) in [
             (layout("avg2s2_56_nhwc", "avg2s2_56_nchw"), Window::new([2, 2])),
             (layout("avg3s1_56_nhwc", "avg3s1_56_nchw"), same(3, 1)),
             (layout("avg3s2_56_nhwc", "avg3s2_56_nchw"), same(3, 2)),
         ] {
-            halves(&race, work(name, true, [56, 56, 64], window, nhwc));
+            halves(&arguments, work(name, true, [56, 56, 64], window, nhwc));
         }
         for (name, dims, window) in [
             (layout("max2s2_vgg4_nhwc", "max2s2_vgg4_nchw"), [28, 28, 512], Window::new([2, 2])),
@@ -218,8 +195,8 @@ fn main() {
             (layout("max3s1_14_nhwc", "max3s1_14_nchw"), [14, 14, 480], same(3, 1)),
             (layout("max2s2_vgg1_nhwc", "max2s2_vgg1_nchw"), [224, 224, 64], Window::new([2, 2])),
         ] {
-            indices(&race, work(name, false, dims, window, nhwc));
+            indices(&arguments, work(name, false, dims, window, nhwc));
         }
     }
-    global(&race);
+    global(&arguments);
 }

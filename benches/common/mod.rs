@@ -2,6 +2,8 @@
 //! pool that runs it, and the reference that its answer is checked with.
 #![allow(dead_code, unreachable_pub)] // each bench uses its part
 
+pub mod race;
+
 use lanepool::tokens::{Empty, Keep, L2_EPSILON, Mode, TokenPool, Tokens};
 use lanepool::{AvgPool, Divisor, GlobalAvgPool, GlobalMaxPool, Isa, MaxPool, Shape, View, ViewMut, Window, reference};
 
@@ -46,42 +48,6 @@ impl Work {
             assert_eq!(self.output, want, "{} on {isa}", self.name);
         }
     }
-}
-
-/// Sums a slice as fast as memory gives it: the least time for any kernel that reads all of it.
-pub fn read(x: &[f32]) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: AVX2 was just detected.
-            return unsafe { read_avx2(x) };
-        }
-    }
-    read_lanes(x)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn read_avx2(x: &[f32]) -> f32 {
-    read_lanes(x)
-}
-
-#[inline(always)]
-fn read_lanes(x: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 64];
-    for chunk in x.chunks_exact(64) {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x;
-        }
-    }
-    // Halves onto halves, or short reads would mostly measure this.
-    let mut n = lanes.len();
-    while n > 1 {
-        n /= 2;
-        let (low, high) = lanes.split_at_mut(n);
-        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
-    }
-    lanes[0]
 }
 
 /// Numbers between -1 and 1, the same every time.

@@ -110,8 +110,8 @@ pub fn quantize_i8(vector: &[f32], ranges: &[[f32; 2]], codes: &mut [i8]) -> Res
 fn code_of(x: f32, [min, max]: [f32; 2]) -> u8 {
     let step = (max - min) / 255.0;
     let step = if step == 0.0 { 1.0 } else { step };
-    // The conversion cuts off, at 0 and 255 too; below 0 that is the same as the floor.
-    libm::floorf((x - min) / step) as u8
+    // The conversion cuts off the fraction, and what lies below 0 or above 255: the floor, and no slower.
+    ((x - min) / step) as u8
 }
 
 /// Signs as bits: 1 where an element is above zero, the first in the most significant bit, zeros after the last. NaN and
