@@ -219,6 +219,10 @@ pub(crate) fn fold<L: Copy, E: Entry<L>>(
     rows: Rows<'_, E::Weight>,
     cells: &mut [Cell<E, L>],
 ) {
+    // Rows without elements may start anywhere.
+    if cells.is_empty() {
+        return;
+    }
     // By numbers that the compiler knows, so that no loop over rows is left: that halves the time.
     let mut i = 0;
     while let Some(weights) = rows.weights::<BLOCK>(i) {

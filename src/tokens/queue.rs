@@ -175,7 +175,8 @@ struct Block<'a, D, T, S> {
 }
 
 impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
-    #[inline(always)]
+    // Large, and the same however many modes there are: one for all calls.
+    #[inline(never)]
     fn enter(mut self, mode: Mode, sums: &mut Sums, before: Before) {
         let fresh = sums.count == 0;
         let input = self.input;

@@ -623,6 +623,19 @@ fn pooled_straight_into_codes_and_bits() {
 }
 
 #[test]
+fn tokens_without_elements() {
+    let tokens = Tokens::with_stride(&[0.0f32; 0], [40, 0], 7).unwrap();
+    for mode in TOKEN_MODES {
+        let want = if matches!(mode, Mode::First | Mode::Last) { 1 } else { 40 };
+        let pool = TokenPool::new(mode).weights(&[1.0; 40]);
+        assert_eq!(pool.run(tokens, Keep::all(), &mut []), Ok(want), "{mode:?}");
+        let mut counts = [9; 2];
+        pool.run_batch(tokens, Sequences::padded(2, 20), Keep::all(), &mut [], Some(&mut counts)).unwrap();
+        assert_eq!(counts, [want.min(20); 2], "{mode:?}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     let sequence = Tokens::new(&X, [3, 2]).unwrap();
     let mut y = [SENTINEL; 6];
