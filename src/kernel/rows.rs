@@ -170,6 +170,12 @@ impl Numbers<'_> {
         }
     }
 
+    /// These, or `others` if there are none.
+    #[inline(always)]
+    pub(crate) fn or(self, others: Self) -> Self {
+        if self.len() > 0 { self } else { others }
+    }
+
     /// The first `n`, and the others.
     #[inline(always)]
     pub(crate) fn split(self, n: usize) -> (Self, Self) {
@@ -361,10 +367,7 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
         let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
         let Some(mut writer) = Writer::<_, [PartArray<E, L>; V]>::new(cells) else { return c };
         // In the order of memory, not in that of the tiles: rows are long, and processors see one that is read on and on.
-        let next = match self.rows.now.split(self.first + R).1 {
-            others if others.len() > 0 => others,
-            _ => self.rows.next,
-        };
+        let next = self.rows.now.split(self.first + R).1.or(self.rows.next);
         let (mut row, mut ahead) = (0, 0);
         while let Some(columns) = rows.columns::<[E::From; V]>(c) {
             let held = core::array::from_fn(

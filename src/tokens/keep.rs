@@ -34,18 +34,32 @@ pub trait MaskElement: Copy {
     /// The mask.
     #[doc(hidden)]
     fn kept(mask: &[Self]) -> Kept<'_>;
+    /// Whether this place keeps its token.
+    #[doc(hidden)]
+    fn keeps(&self) -> bool;
 }
 
 macro_rules! masks {
-    ($($T:ty: $Kind:ident),*) => {$(
+    ($($T:ty: $Kind:ident, $nothing:expr;)*) => {$(
         impl MaskElement for $T {
             fn kept(mask: &[$T]) -> Kept<'_> {
                 Kept::$Kind(mask)
             }
+
+            #[inline(always)]
+            fn keeps(&self) -> bool {
+                *self != $nothing
+            }
         }
     )*};
 }
-masks!(u8: U8, bool: Bool, i32: I32, i64: I64, f32: F32);
+masks! {
+    u8: U8, 0;
+    bool: Bool, false;
+    i32: I32, 0;
+    i64: I64, 0;
+    f32: F32, 0.0;
+}
 
 impl<'a> Keep<'a> {
     /// Every token.
@@ -102,11 +116,11 @@ impl<'a> Keep<'a> {
         match self.kept {
             Kept::All => true,
             Kept::Range(start, end) => start <= t && t < end,
-            Kept::U8(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
-            Kept::Bool(mask) => mask.get(t).is_some_and(|&keep| keep),
-            Kept::I32(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
-            Kept::I64(mask) => mask.get(t).is_some_and(|&keep| keep != 0),
-            Kept::F32(mask) => mask.get(t).is_some_and(|&keep| keep != 0.0),
+            Kept::U8(mask) => mask.get(t).is_some_and(MaskElement::keeps),
+            Kept::Bool(mask) => mask.get(t).is_some_and(MaskElement::keeps),
+            Kept::I32(mask) => mask.get(t).is_some_and(MaskElement::keeps),
+            Kept::I64(mask) => mask.get(t).is_some_and(MaskElement::keeps),
+            Kept::F32(mask) => mask.get(t).is_some_and(MaskElement::keeps),
         }
     }
 
@@ -122,23 +136,17 @@ impl<'a> Keep<'a> {
     /// How many at the start of a range are kept; what is before or after all kept ones leaves the range.
     #[inline(always)]
     pub(super) fn run(self, range: &mut Range<usize>) -> usize {
-        macro_rules! run {
-            ($mask:ident, $left_out:expr) => {{
-                let places = $mask.get(range.clone()).unwrap_or(&[]);
-                places.iter().position($left_out).unwrap_or(places.len())
-            }};
-        }
         match self.kept {
             Kept::All => range.len(),
             Kept::Range(start, end) => {
                 *range = range.start.max(start)..range.end.min(end);
                 range.len()
             }
-            Kept::U8(mask) => run!(mask, |&place| place == 0),
-            Kept::Bool(mask) => run!(mask, |&place| !place),
-            Kept::I32(mask) => run!(mask, |&place| place == 0),
-            Kept::I64(mask) => run!(mask, |&place| place == 0),
-            Kept::F32(mask) => run!(mask, |&place| place == 0.0),
+            Kept::U8(mask) => run_of(mask, range),
+            Kept::Bool(mask) => run_of(mask, range),
+            Kept::I32(mask) => run_of(mask, range),
+            Kept::I64(mask) => run_of(mask, range),
+            Kept::F32(mask) => run_of(mask, range),
         }
     }
 
@@ -146,24 +154,26 @@ impl<'a> Keep<'a> {
     #[inline(always)]
     pub(super) fn fill(self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
         // One loop for each kind, so that none asks again at every token.
-        macro_rules! fill {
-            ($mask:ident, $keeps:expr) => {
-                fill(range, into, |t| $mask.get(t).is_some_and($keeps))
-            };
-        }
         match self.kept {
             Kept::All => fill_all(range, into),
             Kept::Range(start, end) => {
                 *range = range.start.max(start)..range.end.min(end);
                 fill_all(range, into)
             }
-            Kept::U8(mask) => fill!(mask, |&place| place != 0),
-            Kept::Bool(mask) => fill!(mask, |&place| place),
-            Kept::I32(mask) => fill!(mask, |&place| place != 0),
-            Kept::I64(mask) => fill!(mask, |&place| place != 0),
-            Kept::F32(mask) => fill!(mask, |&place| place != 0.0),
+            Kept::U8(mask) => fill(range, into, |t| mask.get(t).is_some_and(MaskElement::keeps)),
+            Kept::Bool(mask) => fill(range, into, |t| mask.get(t).is_some_and(MaskElement::keeps)),
+            Kept::I32(mask) => fill(range, into, |t| mask.get(t).is_some_and(MaskElement::keeps)),
+            Kept::I64(mask) => fill(range, into, |t| mask.get(t).is_some_and(MaskElement::keeps)),
+            Kept::F32(mask) => fill(range, into, |t| mask.get(t).is_some_and(MaskElement::keeps)),
         }
     }
+}
+
+/// How many at the start of a range a mask keeps.
+#[inline(always)]
+fn run_of<M: MaskElement>(mask: &[M], range: &Range<usize>) -> usize {
+    let places = mask.get(range.clone()).unwrap_or(&[]);
+    places.iter().position(|place| !place.keeps()).unwrap_or(places.len())
 }
 
 /// Writes the numbers of a range that are kept to `into`, in order, until it is full; returns how many there are. What is

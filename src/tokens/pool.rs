@@ -123,11 +123,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
-        let width = self.check((tokens.dim(), tokens.tokens()), 1, &output, None)?;
-        keep.check(tokens.tokens())?;
-        let source = Masked { keep, tokens: tokens.tokens() };
-        let sequences = Sequences::padded(1, tokens.tokens());
-        Ok(Work { pool: self, matrix: tokens, source, sequences, width, output, counts: None }.run(isa))
+        self.batch(isa, (tokens, Sequences::padded(1, tokens.tokens()), keep), output, None)
     }
 
     /// Pools each of `sequences`, which lie among `tokens`, into its part of `output`, one after the other; and writes how
@@ -172,7 +168,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.batch(isa, (tokens, sequences, keep), output, counts)
+        self.batch(isa, (tokens, sequences, keep), output, counts).map(|_| ())
     }
 
     /// As [`TokenPool::run_batch`], but each result becomes codes, bits or smaller floats at once: the memory for floats is that of
@@ -200,23 +196,23 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: Encoded<'_, E>,
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.batch(Isa::best(), (tokens, sequences, keep), output, counts)
+        self.batch(Isa::best(), (tokens, sequences, keep), output, counts).map(|_| ())
     }
 
+    /// Returns how many tokens of the last sequence were pooled.
     fn batch<T: TokenElement, O: Offset>(
         &self,
         isa: Isa,
         (matrix, sequences, keep): (Tokens<'_, T>, Sequences<'_, O>, Keep<'_>),
         output: impl Results,
         counts: Option<&mut [usize]>,
-    ) -> Result<(), PoolError> {
+    ) -> Result<usize, PoolError> {
         let tokens = matrix.tokens();
         let width = self.check((matrix.dim(), tokens), sequences.count(), &output, counts.as_deref())?;
         keep.check(tokens)?;
         sequences.check(tokens)?;
         let source = Masked { keep, tokens };
-        Work { pool: self, matrix, source, sequences, width, output, counts }.run(isa);
-        Ok(())
+        Ok(Work { pool: self, matrix, source, sequences, width, output, counts }.run(isa))
     }
 
     /// Pools rows of a table by their ids: PyTorch's `EmbeddingBag`, or a static sentence encoder. Each of `bags` lies

@@ -116,7 +116,7 @@ impl<const K: usize> Partial<'_, K> {
         };
         while positions.len() > 0 {
             let (now, others) = positions.split(at_once);
-            let next = if others.len() > 0 { others } else { next };
+            let next = others.or(next);
             self.enter(door, input, now, (next.split(ahead).0, ahead > 0));
             positions = others;
         }
@@ -163,7 +163,7 @@ struct Before {
     kept: usize,
 }
 
-/// Some positions, at most as many as are taken at once, on their way into the cells of one mode; or of two that enter together.
+/// Some positions on their way into the cells of one mode; or of two that enter together.
 struct Block<'a, D, T, S> {
     door: D,
     input: Input<'a, T, S>,
@@ -214,7 +214,7 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
                     let mut scored = [0; CAPACITY];
                     let n = scored.iter_mut().zip(finite).map(|(to, position)| *to = position).count();
                     let positions = Numbers::Listed(scored.get(..n).unwrap_or(&[]));
-                    let next = if others.len() > 0 { others } else { self.next };
+                    let next = others.or(self.next);
                     let block = Block { positions, next, cells: &mut *self.cells, ..self };
                     count += block.by(AddRescaled, fresh, |_, position| sums.rescale(input.weight(position)));
                     (rest, fresh) = (others, fresh && count == 0);
@@ -261,7 +261,7 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
                 *to = weight(done + i, now.at(i));
             }
             done += now.len();
-            let next = if others.len() > 0 { others } else { next };
+            let next = others.or(next);
             let (mut now_rows, mut next_rows) = ([0; CAPACITY], [0; AHEAD]);
             let now = input.source.rows(now, &mut now_rows);
             let next = input.source.rows(next.split(AHEAD).0, &mut next_rows);

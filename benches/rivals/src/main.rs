@@ -10,16 +10,16 @@
 //! caller has them. It reads padding too, and its results are new tensors, as its interface has it. Both must agree
 //! before they are timed; *apart* is their greatest difference, relative to the greatest result.
 
+#[path = "../../common/race.rs"]
+mod race;
+
 use candle_core::{D, DType, Device, Storage, Tensor, WithDType};
 use half::f16;
 use lanepool::Isa;
 use lanepool::tokens::{Ids, Keep, Mode, Sequences, TokenElement, TokenPool, Tokens};
+use race::{Arguments, race, read, repeat};
 use std::error::Error;
 use std::hint::black_box;
-use std::time::Instant;
-
-/// Samples of each contestant.
-const SAMPLES: usize = 200;
 
 /// How candle pools.
 #[derive(Clone, Copy)]
@@ -58,29 +58,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     // One thread: candle asks this whenever it might split work. It has no other knob for that.
     // SAFETY: this is the only thread; nothing else can be reading the environment.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let test = arguments.iter().any(|argument| argument == "--test");
-    let filter = arguments.into_iter().find(|argument| !argument.starts_with("--"));
-    let race = Race { samples: if test { 1 } else { SAMPLES }, filter };
-    println!("microseconds, minimum / median of {} samples; factor = minimum over that of read", race.samples);
+    let arguments = Arguments::new();
+    println!("microseconds, minimum / median of {} samples; factor = minimum over that of read", arguments.samples);
     let lanepool = format!("lanepool {}", Isa::best());
     println!(
         "{:<28} {:>17} {lanepool:>17} {:>5} {:>19} {:>6} {:>7}",
         "workload", "read", "/read", "candle", "/read", "apart"
     );
     for work in F32 {
-        matrix::<f32>(&race, work)?;
+        matrix::<f32>(&arguments, work)?;
     }
     for work in F16 {
-        matrix::<f16>(&race, work)?;
+        matrix::<f16>(&arguments, work)?;
     }
-    bags(&race, "bags_32x64_of_30000x256", false)?;
-    bags(&race, "bags_32x64_by_product", true)
+    bags(&arguments, "bags_32x64_of_30000x256", false)?;
+    bags(&arguments, "bags_32x64_by_product", true)
 }
 
 /// Sequences of tokens, padded in a batch.
 fn matrix<T: WithDType + TokenElement>(
-    race: &Race,
+    arguments: &Arguments,
     (name, mode, [batch, tokens, dim], candle): Work,
 ) -> Result<(), Box<dyn Error>> {
     let x = Tensor::from_vec(numbers(batch * tokens * dim), (batch, tokens, dim), &Device::Cpu)?.to_dtype(T::DTYPE)?;
@@ -118,11 +115,11 @@ fn matrix<T: WithDType + TokenElement>(
     };
     // Candle's product of f16 keeps its sums as f16, rounded after each token: a few per cent off after some thousands.
     let tolerance = if matches!(candle, Candle::Product) && T::DTYPE == DType::F16 { 0.1 } else { 1e-4 };
-    race.run(name, kept.collect(), &lanepool, &run, batch * dim, tolerance)
+    compare(arguments, name, kept.collect(), &lanepool, &run, batch * dim, tolerance)
 }
 
 /// Sums of rows of a table, by their ids. Candle copies the rows, then sums them; or multiplies them by ones.
-fn bags(race: &Race, name: &str, product: bool) -> Result<(), Box<dyn Error>> {
+fn bags(arguments: &Arguments, name: &str, product: bool) -> Result<(), Box<dyn Error>> {
     let (rows, dim, bags, ids) = (30_000, 256, 32, 64);
     let table = Tensor::from_vec(numbers(rows * dim), (rows, dim), &Device::Cpu)?;
     let (storage, _) = table.storage_and_layout();
@@ -142,105 +139,48 @@ fn bags(race: &Race, name: &str, product: bool) -> Result<(), Box<dyn Error>> {
         let copy = table.index_select(&index, 0)?.reshape((bags, ids, dim))?;
         if product { ones.matmul(&copy) } else { copy.sum(1) }
     };
-    race.run(name, kept.collect(), &lanepool, &run, bags * dim, 1e-4)
+    compare(arguments, name, kept.collect(), &lanepool, &run, bags * dim, 1e-4)
 }
 
-struct Race {
-    samples: usize,
-    filter: Option<String>,
-}
-
-impl Race {
-    /// Checks that both agree in `outputs` results, then prints the times; unless the filter leaves it out.
-    fn run(
-        &self,
-        name: &str,
-        kept: Vec<&[u8]>,
-        lanepool: &dyn Fn(&mut [f32]),
-        candle: &dyn Fn() -> candle_core::Result<Tensor>,
-        outputs: usize,
-        tolerance: f32,
-    ) -> Result<(), Box<dyn Error>> {
-        if self.filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
-            return Ok(());
-        }
-        let mut output = vec![f32::NAN; outputs];
-        lanepool(&mut output);
-        let theirs = candle()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-        assert_eq!(theirs.len(), outputs, "{name}");
-        let greatest = output.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-        let apart = |(ours, theirs): (&f32, &f32)| (ours - theirs).abs() / greatest;
-        let apart: Vec<_> = output.iter().zip(&theirs).map(apart).collect();
-        assert!(apart.iter().all(|apart| *apart <= tolerance), "{name}: {output:?} and {theirs:?}");
-        let apart = apart.into_iter().fold(0.0, f32::max);
-
-        // Long enough for the clock: small workloads are repeated within a sample.
-        let bytes: usize = kept.iter().map(|bytes| bytes.len()).sum();
-        let repeat = (800_000 / bytes).clamp(1, 1000);
-        let time = |into: &mut Vec<f64>, run: &mut dyn FnMut()| {
-            run();
-            let start = Instant::now();
-            for _ in 0..repeat {
-                run();
-            }
-            into.push(start.elapsed().as_secs_f64() * 1e6 / repeat as f64);
-        };
-        let mut times: [Vec<f64>; 3] = Default::default();
-        for _ in 0..self.samples {
-            time(&mut times[0], &mut || {
-                black_box(read(black_box(&kept)));
-            });
-            time(&mut times[1], &mut || lanepool(black_box(&mut output)));
-            time(&mut times[2], &mut || {
-                black_box(candle()).expect("it went well before");
-            });
-        }
-        let [read, lanepool, candle] = times.map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            (times[0], format!("{:.1} / {:.1}", times[0], times[times.len() / 2]))
-        });
-        println!(
-            "{name:<28} {:>17} {:>17} {:>5.2} {:>19} {:>6.2} {apart:>7.0e}",
-            read.1,
-            lanepool.1,
-            lanepool.0 / read.0,
-            candle.1,
-            candle.0 / read.0
-        );
-        Ok(())
+/// Checks that both agree in `outputs` results, then prints the times; unless the filter leaves it out.
+fn compare(
+    arguments: &Arguments,
+    name: &str,
+    kept: Vec<&[u8]>,
+    lanepool: &dyn Fn(&mut [f32]),
+    candle: &dyn Fn() -> candle_core::Result<Tensor>,
+    outputs: usize,
+    tolerance: f32,
+) -> Result<(), Box<dyn Error>> {
+    if !arguments.want(name) {
+        return Ok(());
     }
-}
+    let mut output = vec![f32::NAN; outputs];
+    lanepool(&mut output);
+    let theirs = candle()?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    assert_eq!(theirs.len(), outputs, "{name}");
+    let greatest = output.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    let apart = |(ours, theirs): (&f32, &f32)| (ours - theirs).abs() / greatest;
+    let apart: Vec<_> = output.iter().zip(&theirs).map(apart).collect();
+    assert!(apart.iter().all(|apart| *apart <= tolerance), "{name}: {output:?} and {theirs:?}");
+    let apart = apart.into_iter().fold(0.0, f32::max);
 
-/// Adds up bytes as fast as memory gives them.
-fn read(pieces: &[&[u8]]) -> u8 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: AVX2 was just detected.
-            return unsafe { read_avx2(pieces) };
-        }
-    }
-    read_lanes(pieces)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn read_avx2(pieces: &[&[u8]]) -> u8 {
-    read_lanes(pieces)
-}
-
-/// Pieces are multiples of 256 bytes here; what is left over is not read.
-#[inline(always)]
-fn read_lanes(pieces: &[&[u8]]) -> u8 {
-    let mut lanes = [0u8; 256];
-    for piece in pieces {
-        for chunk in piece.as_chunks::<256>().0 {
-            for (lane, byte) in lanes.iter_mut().zip(chunk) {
-                *lane = lane.wrapping_add(*byte);
-            }
-        }
-    }
-    lanes.iter().fold(0, |sum, lane| sum.wrapping_add(*lane))
+    let bytes = kept.iter().map(|bytes| bytes.len()).sum();
+    let times = race(arguments.samples, repeat(bytes), 3, |who| match who {
+        0 => read(&kept),
+        1 => lanepool(black_box(&mut output)),
+        _ => drop(black_box(candle()).expect("it went well before")),
+    });
+    let [reading, ours, theirs] = &times[..] else { unreachable!("three contestants") };
+    println!(
+        "{name:<28} {:>17} {:>17} {:>5.2} {:>19} {:>6.2} {apart:>7.0e}",
+        reading.show(),
+        ours.show(),
+        ours.minimum / reading.minimum,
+        theirs.show(),
+        theirs.minimum / reading.minimum
+    );
+    Ok(())
 }
 
 /// Numbers between -1 and 1, the same every time.
