@@ -3,6 +3,7 @@
 
 use bytemuck::Pod;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 /// Reads of whole arrays at any element of a slice.
 ///
@@ -40,103 +41,6 @@ impl<'a, T: Pod, A: Pod> Reader<'a, T, A> {
         let from = unsafe { self.data.as_ptr().add(index) };
         // SAFETY: `len_of` elements follow within the slice; it has checked, when compiling, that
         // `A` is exactly as large as they are and needs no more alignment; `A: Pod` takes any bits.
-        unsafe { &*from.cast::<A>() }
-    }
-}
-
-/// How the taps of a window lie: how many along each axis, and how many elements apart.
-#[derive(Clone, Copy)]
-pub(crate) struct Footprint {
-    taps: [usize; 3],
-    steps: [usize; 3],
-    /// Elements from the first tap to the last: the sum of `(taps - 1) * steps`, which does not overflow.
-    reach: usize,
-}
-
-impl Footprint {
-    /// There is at least one tap; where an axis has just one, its step may be any number.
-    #[inline(always)]
-    pub(crate) fn new(taps: [usize; 3], steps: [usize; 3]) -> Self {
-        let mut reach = Some(0usize);
-        for i in 0..3 {
-            let along = taps[i].saturating_sub(1).checked_mul(steps[i]);
-            reach = reach.zip(along).and_then(|(reach, along)| reach.checked_add(along));
-        }
-        debug_assert!(reach.is_some());
-        match reach {
-            Some(reach) => Self { taps, steps, reach },
-            None => Self { taps: [1; 3], steps: [0; 3], reach: 0 },
-        }
-    }
-
-    /// As many columns of these taps, `step` elements apart.
-    #[inline(always)]
-    pub(crate) fn columns(&self, columns: usize, step: usize) -> Self {
-        let ([d, r, _], [ds, rs, _]) = (self.taps, self.steps);
-        Self::new([d, r, columns], [ds, rs, step])
-    }
-
-    /// Taps along each axis.
-    #[inline(always)]
-    pub(crate) fn taps(&self) -> [usize; 3] {
-        self.taps
-    }
-
-    /// Elements from a tap to the next.
-    #[inline(always)]
-    pub(crate) fn steps(&self) -> [usize; 3] {
-        self.steps
-    }
-
-    /// Elements from the first tap to the last.
-    #[inline(always)]
-    pub(crate) fn reach(&self) -> usize {
-        self.reach
-    }
-
-    /// Elements from the first tap to this one, or to the last of an axis that has not so many.
-    #[inline(always)]
-    pub(crate) fn offset(&self, tap: [usize; 3]) -> usize {
-        let mut offset = 0;
-        for ((tap, taps), step) in tap.into_iter().zip(self.taps).zip(self.steps) {
-            debug_assert!(tap < taps);
-            // With one tap, nothing is added, whatever the step.
-            offset += tap.min(taps.saturating_sub(1)).wrapping_mul(step);
-        }
-        offset
-    }
-}
-
-impl<'a, T: Pod, A: Pod> Reader<'a, T, A> {
-    /// The arrays at the taps of a window whose first lies at element `index`. `None` if no window of this footprint
-    /// fits the slice. The position is checked here, once for all taps.
-    #[inline(always)]
-    pub(crate) fn window(&self, index: usize, footprint: Footprint) -> Option<WindowReader<'a, T, A>> {
-        let last = self.last.checked_sub(footprint.reach)?;
-        debug_assert!(index <= last);
-        Some(WindowReader { data: self.data, first: index.min(last), footprint, arrays: PhantomData })
-    }
-}
-
-/// Reads of whole arrays at the taps of a window.
-#[derive(Clone, Copy)]
-pub(crate) struct WindowReader<'a, T, A> {
-    data: &'a [T],
-    /// With the reach of the footprint and an array, within the slice.
-    first: usize,
-    footprint: Footprint,
-    arrays: PhantomData<A>,
-}
-
-impl<'a, T: Pod, A: Pod> WindowReader<'a, T, A> {
-    /// The array at a tap.
-    #[inline(always)]
-    pub(crate) fn at(&self, tap: [usize; 3]) -> &'a A {
-        let index = self.first + self.footprint.offset(tap);
-        // SAFETY: the offset is at most the footprint's reach, and `Reader::window` has seen that `first` and the
-        // reach are together at most `data.len() - len_of::<T, A>()`.
-        let from = unsafe { self.data.as_ptr().add(index) };
-        // SAFETY: as in `Reader::at`.
         unsafe { &*from.cast::<A>() }
     }
 }
@@ -251,5 +155,34 @@ pub(crate) fn scatter<T: Pod, A: AsRef<[T]>>(data: &mut [T], at: usize, step: us
         if let Some(to) = data.get_mut(at + i * step) {
             *to = *from;
         }
+    }
+}
+
+/// Bytes of [`Scratch`].
+pub(crate) const SCRATCH: usize = if cfg!(any(target_pointer_width = "64", target_feature = "simd128")) { 9216 } else { 768 };
+
+/// Room for partial results on the stack, of which only as much is made as is used.
+pub(crate) struct Scratch([MaybeUninit<u64>; SCRATCH / 8]);
+
+impl Scratch {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([MaybeUninit::uninit(); SCRATCH / 8])
+    }
+
+    /// The first `n` cells, or as many as there are, with `fill` in them.
+    #[inline(always)]
+    pub(crate) fn cells<C: Pod>(&mut self, n: usize, fill: C) -> &mut [C] {
+        const { assert!(align_of::<C>() <= 8) }
+        let n = if size_of::<C>() == 0 { 0 } else { n.min(SCRATCH / size_of::<C>()) };
+        let first = self.0.as_mut_ptr().cast::<C>();
+        for i in 0..n {
+            // SAFETY: `n` cells take at most the bytes of the array, so the offset is inside it.
+            let cell = unsafe { first.add(i) };
+            // SAFETY: inside the array, which is borrowed mutably and aligned to 8 bytes, as much as any `C` needs.
+            unsafe { cell.write(fill) };
+        }
+        // SAFETY: the first `n` cells have just been written, and lie in the array, which is borrowed as long as the slice.
+        unsafe { core::slice::from_raw_parts_mut(first, n) }
     }
 }

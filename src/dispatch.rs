@@ -1,11 +1,15 @@
 //! The one door into code for a chosen instruction set: what the machine has is found once and
-//! cached, and a kernel enters its lanes here and nowhere else.
+//! cached, and an operation is stamped here, and nowhere else, as plain functions: one for each element type and
+//! instruction set, compiled in this crate.
 
-use crate::element::Element;
+use crate::element::{Element, Float};
+use crate::kernel::{self, Numbers, Work};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::Avx2;
-use crate::lanes::{self, Lanes, Portable, Read, Scalar};
+use crate::lanes::{self, Instructions, Lanes, Portable, Read, Scalar};
+use crate::reduce::{Bounds, Max, Mean, Norm, Pick};
 use core::fmt;
+use core::marker::PhantomData;
 
 /// An instruction set that this machine has.
 ///
@@ -70,37 +74,139 @@ impl fmt::Display for Isa {
     }
 }
 
-/// Work that runs on lanes of `T`, whichever they are.
-pub trait Kernel<T: Element> {
-    /// What the work returns.
-    type Output;
-    /// Does the work.
-    fn run<L: Lanes<T>>(self, lanes: L) -> Self::Output;
+/// The operations on an element type, each as two plain functions: on the best lanes present, of which nothing else is
+/// linked, and on chosen ones.
+pub trait Kernels: Sized {
+    /// Lanes of one element, for borders and tails.
+    type One: Lanes<Self>
+    where
+        Self: Element;
+
+    /// Lanes known when compiling, for code that must not detect anything.
+    type Native: Lanes<Self>
+    where
+        Self: Element;
+
+    /// The lanes of one element.
+    fn one() -> Self::One
+    where
+        Self: Element;
+    /// The lanes known when compiling.
+    fn native() -> Self::Native
+    where
+        Self: Element;
+    /// The greatest elements of windows.
+    fn max_best(work: &mut Work<'_, Self>, greatest: Greatest<Self>);
+    /// The same on chosen lanes.
+    fn max_on(isa: Isa, work: &mut Work<'_, Self>, greatest: Greatest<Self>);
+    /// The same with the numbers of their cells.
+    fn pick_best(work: &mut Work<'_, Self>, greatest: Greatest<Self>, numbers: &mut Numbers<'_>);
+    /// The same on chosen lanes.
+    fn pick_on(isa: Isa, work: &mut Work<'_, Self>, greatest: Greatest<Self>, numbers: &mut Numbers<'_>);
+    /// The averages of windows.
+    fn mean_best(work: &mut Work<'_, Self>, bounds: Bounds<Self>);
+    /// The same on chosen lanes.
+    fn mean_on(isa: Isa, work: &mut Work<'_, Self>, bounds: Bounds<Self>);
 }
 
-/// A way to lanes of `T`: an [`Isa`] chosen at run time, or [`Native`] without any choice.
-pub trait Door<T: Element> {
-    /// Runs `kernel` behind this door.
-    fn enter<K: Kernel<T>>(self, kernel: K) -> K::Output;
+/// The operations on floats alone.
+pub trait FloatKernels: Element {
+    /// The norms of windows, which are neither clamped nor mended.
+    fn norm_best(work: &mut Work<'_, Self>, norm: Norm<Self::Sum>);
+    /// The same on chosen lanes.
+    fn norm_on(isa: Isa, work: &mut Work<'_, Self>, norm: Norm<Self::Sum>);
 }
 
-impl<T: Element> Door<T> for Isa {
-    #[inline]
-    fn enter<K: Kernel<T>>(self, kernel: K) -> K::Output {
-        T::dispatch(self, kernel)
-    }
-}
-
-/// The lanes known when compiling; nothing is detected, so small programs stay small.
+/// What is asked of a maximum.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Native;
+pub struct Greatest<T> {
+    pub(crate) bounds: Bounds<T>,
+    pub(crate) ignore_nan: bool,
+}
 
-impl<T: Element> Door<T> for Native {
-    #[inline(always)]
-    fn enter<K: Kernel<T>>(self, kernel: K) -> K::Output {
-        kernel.run(T::native())
+fn max<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, greatest: Greatest<T>) {
+    if T::HAS_NAN && greatest.ignore_nan {
+        kernel::pool(lanes, Max::<T, true>(greatest.bounds), work, &mut ());
+    } else {
+        kernel::pool(lanes, Max::<T, false>(greatest.bounds), work, &mut ());
     }
 }
+
+fn pick<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, greatest: Greatest<T>, numbers: &mut Numbers<'_>) {
+    if T::HAS_NAN && greatest.ignore_nan {
+        kernel::pool(lanes, Pick::<T, true>(greatest.bounds, PhantomData), work, numbers);
+    } else {
+        kernel::pool(lanes, Pick::<T, false>(greatest.bounds, PhantomData), work, numbers);
+    }
+}
+
+fn mean<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+    kernel::pool(lanes, Mean(bounds), work, &mut ());
+}
+
+fn norm<T: Float, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, norm: Norm<T::Sum>) {
+    kernel::pool(lanes, norm, work, &mut ());
+}
+
+/// The two doors to an operation on an element type.
+macro_rules! door {
+    ($best:ident, $on:ident, $operation:ident, ($($arg:ident: $Arg:ty),*)) => {
+        fn $best($($arg: $Arg),*) {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(lanes) = Avx2::detect() {
+                return $operation::<Self, _>(lanes, $($arg),*);
+            }
+            $operation::<Self, _>(lanes::NATIVE, $($arg),*);
+        }
+
+        fn $on(isa: Isa, $($arg: $Arg),*) {
+            match isa.0 {
+                Kind::Scalar => $operation::<Self, _>(Scalar, $($arg),*),
+                Kind::Portable => $operation::<Self, _>(Portable, $($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                Kind::Avx2(lanes) => $operation::<Self, _>(lanes, $($arg),*),
+            }
+        }
+    };
+}
+
+macro_rules! kernels {
+    ($($element:ty),*) => {$(
+        impl Kernels for $element {
+            type One = Scalar;
+            type Native = lanes::Native;
+
+            #[inline(always)]
+            fn one() -> Scalar {
+                Scalar
+            }
+
+            #[inline(always)]
+            fn native() -> lanes::Native {
+                lanes::NATIVE
+            }
+
+            door!(max_best, max_on, max, (work: &mut Work<'_, Self>, greatest: Greatest<Self>));
+            door!(pick_best, pick_on, pick, (work: &mut Work<'_, Self>, greatest: Greatest<Self>, to: &mut Numbers<'_>));
+            door!(mean_best, mean_on, mean, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
+        }
+    )*};
+}
+
+macro_rules! float_kernels {
+    ($($element:ty),*) => {$(
+        impl FloatKernels for $element {
+            door!(norm_best, norm_on, norm, (work: &mut Work<'_, Self>, of: Norm<Self::Sum>));
+        }
+    )*};
+}
+
+kernels!(f32, f64, i8, u8, i16);
+float_kernels!(f32, f64);
+#[cfg(feature = "half")]
+kernels!(half::f16, half::bf16);
+#[cfg(feature = "half")]
+float_kernels!(half::f16, half::bf16);
 
 /// Work on rows of `T` that are read as `f32`, on lanes that can read them.
 pub trait ReadKernel<T: Readable> {
@@ -123,6 +229,10 @@ impl<T: Readable> ReadDoor<T> for Isa {
     }
 }
 
+/// The lanes known when compiling; nothing is detected, so small programs stay small.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Native;
+
 impl<T: Readable> ReadDoor<T> for Native {
     #[inline(always)]
     fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output {
@@ -138,31 +248,20 @@ pub trait Readable: bytemuck::Pod {
     fn read_natively<K: ReadKernel<Self>>(kernel: K) -> K::Output;
 }
 
-/// Runs a kernel on the lanes of an instruction set.
-macro_rules! enter {
-    ($isa:expr, $kernel:expr, $Kernel:ident<$element:ty>) => {
-        match $isa.0 {
-            Kind::Scalar => $kernel.run(Scalar),
-            Kind::Portable => $kernel.run(Portable),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(lanes) => {
-                #[target_feature(enable = "avx2,f16c")]
-                fn enter<K: $Kernel<$element>>(lanes: Avx2, kernel: K) -> K::Output {
-                    kernel.run(lanes)
-                }
-                // SAFETY: an `Avx2` value exists only where AVX2 and F16C do.
-                unsafe { enter(lanes, $kernel) }
-            }
-        }
-    };
-}
-
 /// Stamped per element type, so that `Avx2: Read<i8>` is a plain fact.
 macro_rules! readable {
     ($($element:ty),*) => {$(
         impl Readable for $element {
             fn read_on<K: ReadKernel<Self>>(isa: Isa, kernel: K) -> K::Output {
-                enter!(isa, kernel, ReadKernel<$element>)
+                match isa.0 {
+                    Kind::Scalar => kernel.run(Scalar),
+                    Kind::Portable => kernel.run(Portable),
+                    #[cfg(target_arch = "x86_64")]
+                    Kind::Avx2(lanes) => lanes.enter(
+                        #[inline(always)]
+                        || kernel.run(lanes),
+                    ),
+                }
             }
 
             #[inline(always)]
@@ -176,56 +275,3 @@ macro_rules! readable {
 readable!(f32, i8, u8);
 #[cfg(feature = "half")]
 readable!(half::f16, half::bf16);
-
-/// An element type that every instruction set has lanes for.
-pub trait Lanewise: Sized {
-    /// Lanes of one element, for borders and tails.
-    type One: Lanes<Self>
-    where
-        Self: Element;
-    /// Lanes known when compiling, for code that must not detect anything.
-    type Native: Lanes<Self>
-    where
-        Self: Element;
-
-    /// The lanes of one element.
-    fn one() -> Self::One
-    where
-        Self: Element;
-    /// The lanes known when compiling.
-    fn native() -> Self::Native
-    where
-        Self: Element;
-    /// Runs `kernel` on the lanes of `isa`.
-    fn dispatch<K: Kernel<Self>>(isa: Isa, kernel: K) -> K::Output
-    where
-        Self: Element;
-}
-
-/// Stamped per element type, so that `Avx2: Lanes<f32>` is a plain fact.
-macro_rules! lanewise {
-    ($($element:ty),*) => {$(
-        impl Lanewise for $element {
-            type One = Scalar;
-            type Native = lanes::Native;
-
-            #[inline(always)]
-            fn one() -> Scalar {
-                Scalar
-            }
-
-            #[inline(always)]
-            fn native() -> lanes::Native {
-                lanes::NATIVE
-            }
-
-            fn dispatch<K: Kernel<Self>>(isa: Isa, kernel: K) -> K::Output {
-                enter!(isa, kernel, Kernel<$element>)
-            }
-        }
-    )*};
-}
-
-lanewise!(f32, f64, i8, u8, i16);
-#[cfg(feature = "half")]
-lanewise!(half::f16, half::bf16);

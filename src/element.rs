@@ -1,7 +1,7 @@
 //! The element types, a list of its own: what a value is, what it is summed in, and what
 //! divides a sum. How many of them fit a register is said in `lanes`.
 
-use crate::dispatch::Lanewise;
+use crate::dispatch::{FloatKernels, Kernels};
 use crate::round::{Finish, Ratio, divide_wide};
 use bytemuck::Pod;
 use core::fmt::Debug;
@@ -17,7 +17,7 @@ use half::{bf16, f16};
 /// | `f16`, `bf16` (feature `half`) | `f32` | the same in `f32`, then rounded to the type, to nearest even |
 /// | `i8`, `u8` | `i32`; from 2^24 or 2^23 taps on `i64` | exact quotient, rounded as [`Rounding`](crate::Rounding) says |
 /// | `i16` | `i32`; from 2^16 taps on `i64` | the same |
-pub trait Element: Lanewise + Pod + PartialOrd + Debug + Send + Sync {
+pub trait Element: Kernels + Pod + PartialOrd + Debug + Send + Sync {
     /// The type of a sum.
     type Sum: Pod + Debug;
     /// The type of a sum of few elements, which may be narrower.
@@ -44,9 +44,19 @@ pub trait Element: Lanewise + Pod + PartialOrd + Debug + Send + Sync {
     /// Taps whose sum always fits `Sum`.
     #[doc(hidden)]
     const MOST_TAPS: usize;
+    /// Taps whose sum always fits `Few`; of floats, those that are added before their sum enters a total.
+    #[doc(hidden)]
+    const FEW: usize;
     /// The least and the greatest code, if values are codes.
     #[doc(hidden)]
     const CODES: Option<(i32, i32)> = None;
+
+    /// A number of taps as a sum.
+    #[doc(hidden)]
+    fn count(n: usize) -> Self::Sum;
+    /// The nearest value.
+    #[doc(hidden)]
+    fn nearest(x: f64) -> Self;
 
     /// The divisor for a mean over `count`, which is never zero, of `real` taps.
     #[doc(hidden)]
@@ -57,7 +67,7 @@ pub trait Element: Lanewise + Pod + PartialOrd + Debug + Send + Sync {
 }
 
 /// Elements with fractions, infinities and NaN: `f32`, `f64`, `f16`, `bf16`.
-pub trait Float: Element<Sum: Real, Divisor = <Self as Element>::Sum> {
+pub trait Float: FloatKernels + Element<Sum: Real, Divisor = <Self as Element>::Sum> {
     /// The same value.
     #[doc(hidden)]
     fn widen(self) -> f64;
@@ -130,6 +140,17 @@ macro_rules! float {
             const NO_FEW: $Sum = -0.0;
             const HAS_NAN: bool = true;
             const MOST_TAPS: usize = usize::MAX;
+            const FEW: usize = 8;
+
+            #[inline(always)]
+            fn count(n: usize) -> $Sum {
+                n as $Sum
+            }
+
+            #[inline(always)]
+            fn nearest(x: f64) -> $T {
+                Float::narrow(x)
+            }
 
             #[inline(always)]
             fn divisor(_: &Finish, count: isize, _: isize) -> $Sum {
@@ -147,6 +168,7 @@ macro_rules! float {
                 $widen(self)
             }
 
+            #[inline]
             fn narrow(x: f64) -> $T {
                 $narrow(x)
             }
@@ -164,7 +186,7 @@ float! {
 }
 
 macro_rules! integer {
-    ($($T:ident, $bits:literal, few in $Few:ty;)*) => {$(
+    ($($T:ident, $bits:literal, $most:literal few in $Few:ty;)*) => {$(
         impl Element for $T {
             type Sum = i32;
             type Few = $Few;
@@ -176,7 +198,18 @@ macro_rules! integer {
             const NO_FEW: $Few = 0;
             const HAS_NAN: bool = false;
             const MOST_TAPS: usize = (1 << (31 - $bits)) - 1;
+            const FEW: usize = $most;
             const CODES: Option<(i32, i32)> = Some(($T::MIN as i32, $T::MAX as i32));
+
+            #[inline(always)]
+            fn count(n: usize) -> i32 {
+                n as i32
+            }
+
+            #[inline(always)]
+            fn nearest(x: f64) -> $T {
+                x as $T
+            }
 
             #[inline(always)]
             fn divisor(finish: &Finish, count: isize, real: isize) -> Ratio {
@@ -204,7 +237,7 @@ macro_rules! integer {
 }
 // The bits that the size of a value takes, its sign aside.
 integer! {
-    i8, 7, few in i16;
-    u8, 8, few in u16;
-    i16, 15, few in i32;
+    i8, 7, 256 few in i16;
+    u8, 8, 256 few in u16;
+    i16, 15, 65_528 few in i32;
 }

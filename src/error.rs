@@ -32,6 +32,15 @@ impl AxisName {
             _ => Self::Depth,
         }
     }
+
+    /// The name of axis `index` of three, of which the last `rank` are there.
+    pub(crate) const fn of(_rank: usize, index: usize) -> Self {
+        match index {
+            2 => Self::Cols,
+            1 => Self::Rows,
+            _ => Self::Depth,
+        }
+    }
 }
 
 impl fmt::Display for AxisName {

@@ -56,10 +56,13 @@
 
 use crate::dispatch::Native;
 use crate::element::Element;
-use crate::pool::{AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, NanPolicy};
+use crate::kernel::{self, Job, Work};
+use crate::pool::NanPolicy;
+use crate::reduce::{Bounds, Max, Mean};
+use crate::round::{Finish, Rounding};
 use crate::tokens::{Tokens, mean_of_all};
-use crate::view::{View, ViewMut};
-use crate::window::{Divisor, Window};
+use crate::view::{Layout, Shape, Strides};
+use crate::window::{Axis, Divisor, Window};
 
 /// Options of a 2-D pool as constants; the methods come with them.
 ///
@@ -70,99 +73,96 @@ pub trait Pool2d {
     const WINDOW: Window<2>;
     /// What averages divide by.
     const DIVISOR: Divisor = Divisor::RealTaps;
+    /// Where averages of integers go that lie between two.
+    const ROUNDING: Rounding = Rounding::HalfAwayFromZero;
     /// What NaN does to a maximum.
     const NAN: NanPolicy = NanPolicy::Propagate;
+    /// The range that every result is forced into, as fused activations do: of integers, in codes.
+    const CLAMP: Option<[f64; 2]> = None;
 
-    /// The greatest element of each window; see [`MaxPool`].
+    /// The greatest element of each window; see [`MaxPool`](crate::MaxPool).
     #[inline]
     fn max_nhwc<T: Element, const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize>(
         input: &[[[T; C]; W]; H],
         output: &mut [[[T; C]; OW]; OH],
     ) {
-        const { check(Self::WINDOW, [H, W], [OH, OW]) }
-        nhwc(input, output, |x, y| MaxPool::new(Self::WINDOW).nan(Self::NAN).run_through(Native, x, y));
+        let job = const { &windows(Self::WINDOW, (Divisor::Sum, Rounding::HalfUp), [H, W], [OH, OW], [C, 1]) };
+        max::<T>(job, flat(input), flat_mut(output), Self::NAN, const { clamp(Self::CLAMP) });
     }
 
-    /// The average of each window; see [`AvgPool`].
+    /// The average of each window; see [`AvgPool`](crate::AvgPool).
     #[inline]
     fn avg_nhwc<T: Element, const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize>(
         input: &[[[T; C]; W]; H],
         output: &mut [[[T; C]; OW]; OH],
     ) {
-        const { check(Self::WINDOW, [H, W], [OH, OW]) }
-        nhwc(input, output, |x, y| AvgPool::new(Self::WINDOW).divisor(Self::DIVISOR).run_through(Native, x, y));
+        let job = const { &windows(Self::WINDOW, (Self::DIVISOR, Self::ROUNDING), [H, W], [OH, OW], [C, 1]) };
+        const { check_taps::<T>(Self::WINDOW, [H, W]) }
+        avg::<T>(job, flat(input), flat_mut(output), const { clamp(Self::CLAMP) });
     }
 
-    /// The greatest element of each window; see [`MaxPool`].
+    /// The greatest element of each window; see [`MaxPool`](crate::MaxPool).
     #[inline]
     fn max_nchw<T: Element, const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize>(
         input: &[[[T; W]; H]; C],
         output: &mut [[[T; OW]; OH]; C],
     ) {
-        const { check(Self::WINDOW, [H, W], [OH, OW]) }
-        nchw(input, output, |x, y| MaxPool::new(Self::WINDOW).nan(Self::NAN).run_through(Native, x, y));
+        let job = const { &windows(Self::WINDOW, (Divisor::Sum, Rounding::HalfUp), [H, W], [OH, OW], [C, 0]) };
+        max::<T>(job, flat(input), flat_mut(output), Self::NAN, const { clamp(Self::CLAMP) });
     }
 
-    /// The average of each window; see [`AvgPool`].
+    /// The average of each window; see [`AvgPool`](crate::AvgPool).
     #[inline]
     fn avg_nchw<T: Element, const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize>(
         input: &[[[T; W]; H]; C],
         output: &mut [[[T; OW]; OH]; C],
     ) {
-        const { check(Self::WINDOW, [H, W], [OH, OW]) }
-        nchw(input, output, |x, y| AvgPool::new(Self::WINDOW).divisor(Self::DIVISOR).run_through(Native, x, y));
+        let job = const { &windows(Self::WINDOW, (Self::DIVISOR, Self::ROUNDING), [H, W], [OH, OW], [C, 0]) };
+        const { check_taps::<T>(Self::WINDOW, [H, W]) }
+        avg::<T>(job, flat(input), flat_mut(output), const { clamp(Self::CLAMP) });
+    }
+}
+
+#[inline(always)]
+fn max<T: Element>(job: &Job, input: &[T], output: &mut [T], nan: NanPolicy, clamp: Option<[f64; 2]>) {
+    let mut work = Work { job, input, output, fill: T::LOWEST };
+    if T::HAS_NAN && matches!(nan, NanPolicy::Ignore) {
+        kernel::pool_fixed(T::native(), Max::<T, true>(bounds(clamp)), &mut work);
+    } else {
+        kernel::pool_fixed(T::native(), Max::<T, false>(bounds(clamp)), &mut work);
+    }
+}
+
+#[inline(always)]
+fn avg<T: Element>(job: &Job, input: &[T], output: &mut [T], clamp: Option<[f64; 2]>) {
+    let mut work = Work { job, input, output, fill: T::LOWEST };
+    kernel::pool_fixed(T::native(), Mean(bounds(clamp)), &mut work);
+}
+
+#[inline(always)]
+fn bounds<T: Element>(clamp: Option<[f64; 2]>) -> Bounds<T> {
+    match clamp {
+        None => Bounds::ALL,
+        Some([low, high]) => Bounds(T::nearest(low), T::nearest(high)),
     }
 }
 
 /// One function per reduction and layout, all alike.
 macro_rules! global {
-    ($name:ident, $Pool:ty, $layout:ident, $doc:literal, [$($axis:ident),+], $input:ty, $ones:expr) => {
-        #[doc = $doc]
+    ($name:ident, $reduce:ident, $Pool:literal, [$($rule:expr)?], $channels:expr, $input:ty, $shape:literal) => {
+        #[doc = concat!("See [`", $Pool, "`](crate::", $Pool, "); the input is `", $shape, "`.")]
         #[inline]
         pub fn $name<T: Element, const H: usize, const W: usize, const C: usize>(input: &$input, output: &mut [T; C]) {
-            const { assert!(H > 0 && W > 0, "the input has no cells") }
-            let input = View::$layout(input.as_flattened().as_flattened(), [1, $($axis),+]);
-            let output = ViewMut::$layout(output, $ones);
-            run(input, output, |x, y| <$Pool>::new().run_through(Native, x, y));
+            let job = const { &global([H, W], [C, $channels]) };
+            const { assert!(T::MOST_TAPS / W >= H, "the image has more cells than a sum of this type holds") }
+            $reduce::<T>(job, flat(input), output, $($rule,)? None);
         }
     };
 }
-global!(
-    global_max_nhwc,
-    GlobalMaxPool<T>,
-    nhwc,
-    "The greatest cell of each channel of `[rows][cols][channels]`; see [`GlobalMaxPool`].",
-    [H, W, C],
-    [[[T; C]; W]; H],
-    [1, 1, 1, C]
-);
-global!(
-    global_avg_nhwc,
-    GlobalAvgPool<T>,
-    nhwc,
-    "The mean of each channel of `[rows][cols][channels]`; see [`GlobalAvgPool`].",
-    [H, W, C],
-    [[[T; C]; W]; H],
-    [1, 1, 1, C]
-);
-global!(
-    global_max_nchw,
-    GlobalMaxPool<T>,
-    nchw,
-    "The greatest cell of each channel of `[channels][rows][cols]`; see [`GlobalMaxPool`].",
-    [C, H, W],
-    [[[T; W]; H]; C],
-    [1, C, 1, 1]
-);
-global!(
-    global_avg_nchw,
-    GlobalAvgPool<T>,
-    nchw,
-    "The mean of each channel of `[channels][rows][cols]`; see [`GlobalAvgPool`].",
-    [C, H, W],
-    [[[T; W]; H]; C],
-    [1, C, 1, 1]
-);
+global!(global_max_nhwc, max, "GlobalMaxPool", [NanPolicy::Propagate], 1, [[[T; C]; W]; H], "[rows][cols][channels]");
+global!(global_avg_nhwc, avg, "GlobalAvgPool", [], 1, [[[T; C]; W]; H], "[rows][cols][channels]");
+global!(global_max_nchw, max, "GlobalMaxPool", [NanPolicy::Propagate], 0, [[[T; W]; H]; C], "[channels][rows][cols]");
+global!(global_avg_nchw, avg, "GlobalAvgPool", [], 0, [[[T; W]; H]; C], "[channels][rows][cols]");
 
 /// The mean of all tokens of a sequence.
 ///
@@ -182,7 +182,14 @@ pub fn mean_tokens<const TOKENS: usize, const DIM: usize>(tokens: &[[f32; DIM]; 
     debug_assert!(tokens.is_ok(), "the types agree on the shapes");
 }
 
-const fn check(window: Window<2>, input: [usize; 2], output: [usize; 2]) {
+/// The job of windows on `[channels, whether they come last]`.
+const fn windows(
+    window: Window<2>,
+    (divisor, rounding): (Divisor, Rounding),
+    input: [usize; 2],
+    output: [usize; 2],
+    channels: [usize; 2],
+) -> Job {
     match window.output_size(input) {
         Ok([rows, cols]) => {
             assert!(rows == output[0] && cols == output[1], "the output has another shape than the window gives");
@@ -190,42 +197,65 @@ const fn check(window: Window<2>, input: [usize; 2], output: [usize; 2]) {
         Err(_) => panic!("the window does not fit the input"),
     }
     assert!(window.check_windows(input).is_ok(), "a window lies wholly outside the input");
-}
-
-/// Runs `pool` on views of `[rows][cols][channels]`. The types agree on the shapes, and `check`
-/// has agreed to them, so nothing here can fail.
-#[inline(always)]
-fn nhwc<T: Element, const H: usize, const W: usize, const C: usize, const OH: usize, const OW: usize, E>(
-    input: &[[[T; C]; W]; H],
-    output: &mut [[[T; C]; OW]; OH],
-    pool: impl Fn(View<'_, T, 2>, &mut ViewMut<'_, T, 2>) -> Result<(), E>,
-) {
-    let input = View::nhwc(input.as_flattened().as_flattened(), [1, H, W, C]);
-    let output = ViewMut::nhwc(output.as_flattened_mut().as_flattened_mut(), [1, OH, OW, C]);
-    run(input, output, pool);
-}
-
-/// Runs `pool` on views of `[channels][rows][cols]`.
-#[inline(always)]
-fn nchw<T: Element, const C: usize, const H: usize, const W: usize, const OH: usize, const OW: usize, E>(
-    input: &[[[T; W]; H]; C],
-    output: &mut [[[T; OW]; OH]; C],
-    pool: impl Fn(View<'_, T, 2>, &mut ViewMut<'_, T, 2>) -> Result<(), E>,
-) {
-    let input = View::nchw(input.as_flattened().as_flattened(), [1, C, H, W]);
-    let output = ViewMut::nchw(output.as_flattened_mut().as_flattened_mut(), [1, C, OH, OW]);
-    run(input, output, pool);
-}
-
-#[inline(always)]
-fn run<T, E>(
-    input: Result<View<'_, T, 2>, crate::PoolError>,
-    output: Result<ViewMut<'_, T, 2>, crate::PoolError>,
-    pool: impl Fn(View<'_, T, 2>, &mut ViewMut<'_, T, 2>) -> Result<(), E>,
-) {
-    let done = match (input, output) {
-        (Ok(input), Ok(mut output)) => pool(input, &mut output).is_ok(),
-        _ => false,
+    let (Ok(rows), Ok(cols)) = (window.axis(0, input[0]), window.axis(1, input[1])) else {
+        panic!("the window does not fit the input")
     };
-    debug_assert!(done, "the types agree on the shapes");
+    job([rows, cols], (divisor, rounding), input, output, channels, false)
+}
+
+/// The job of whole images.
+const fn global(input: [usize; 2], channels: [usize; 2]) -> Job {
+    assert!(input[0] > 0 && input[1] > 0, "the input has no cells");
+    let (Some(rows), Some(cols)) = (Axis::bins(input[0], 1), Axis::bins(input[1], 1)) else {
+        panic!("the input has too many cells")
+    };
+    job([rows, cols], (Divisor::RealTaps, Rounding::HalfAwayFromZero), input, [1, 1], channels, true)
+}
+
+const fn job(
+    [rows, cols]: [Axis; 2],
+    (divisor, rounding): (Divisor, Rounding),
+    input: [usize; 2],
+    output: [usize; 2],
+    channels: [usize; 2],
+    whole: bool,
+) -> Job {
+    let finish = Finish { rounding, requantize: None };
+    let axes = [Axis::UNIT, rows, cols];
+    Job { from: dense(input, channels), to: dense(output, channels), axes, divisor, finish, whole }
+}
+
+/// One image. Strides saturate only where there are no channels, and then nothing uses them.
+const fn dense([rows, cols]: [usize; 2], [channels, last]: [usize; 2]) -> Layout<3> {
+    let cells = rows.saturating_mul(cols);
+    let col = if last == 1 { channels } else { 1 };
+    let channel = if last == 1 { 1 } else { cells };
+    let spatial = [cells.saturating_mul(col), cols.saturating_mul(col), col];
+    let strides = Strides { batch: cells.saturating_mul(channels), channel, spatial };
+    Layout { shape: Shape { batch: 1, channels, spatial: [1, rows, cols] }, strides }
+}
+
+/// That sums of as many elements do not overflow.
+const fn check_taps<T: Element>(window: Window<2>, input: [usize; 2]) {
+    let (Ok(rows), Ok(cols)) = (window.axis(0, input[0]), window.axis(1, input[1])) else { return };
+    assert!(T::MOST_TAPS / rows.kernel >= cols.kernel, "the window has more taps than a sum of this type holds");
+}
+
+const fn clamp(clamp: Option<[f64; 2]>) -> Option<[f64; 2]> {
+    if let Some([low, high]) = clamp {
+        assert!(low <= high, "the clamp's bounds are crossed, or no numbers");
+    }
+    clamp
+}
+
+/// The elements of an array in three dimensions.
+#[inline(always)]
+fn flat<T, const A: usize, const B: usize, const C: usize>(array: &[[[T; A]; B]; C]) -> &[T] {
+    // Arrays without elements may be longer than any slice.
+    if A == 0 { &[] } else { array.as_flattened().as_flattened() }
+}
+
+#[inline(always)]
+fn flat_mut<T, const A: usize, const B: usize, const C: usize>(array: &mut [[[T; A]; B]; C]) -> &mut [T] {
+    if A == 0 { &mut [] } else { array.as_flattened_mut().as_flattened_mut() }
 }

@@ -8,24 +8,47 @@ pub trait Index: Pod + PartialEq + sealed::Sealed {
     const NONE: Self;
     /// The number of a cell; `NONE` if it does not fit.
     fn from_usize(cell: usize) -> Self;
-    /// The number of a cell that fits.
+    /// Indices to be written.
     #[doc(hidden)]
-    fn number(cell: usize) -> Self;
-    /// `base + ramp[i] + offsets[i]`, each of which fits; the ramp rises as [`ramp`] gives it, and goes on past its
-    /// end. For as many as there are of both slices.
-    #[doc(hidden)]
-    fn write(to: &mut [Self], base: usize, ramp: &Ramp<Self>, offsets: &[u32]);
+    fn destination(to: &mut [Self]) -> Destination<'_>;
     /// The cell, or `None` if there can be no such cell.
     fn to_usize(self) -> Option<usize>;
 }
 
-/// Multiples of a step, from zero on.
-pub(crate) type Ramp<I> = [I; 8];
+/// Indices to be written, of whichever type.
+#[derive(Debug)]
+pub enum Destination<'o> {
+    U32(&'o mut [u32]),
+    Usize(&'o mut [usize]),
+    I64(&'o mut [i64]),
+}
 
-/// The multiples of `step`. Made once for many calls of [`Index::write`].
+impl Destination<'_> {
+    /// Writes the number of a cell, which fits.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, at: usize, cell: usize) {
+        match self {
+            Self::U32(to) => put(to, at, cell as u32),
+            Self::Usize(to) => put(to, at, cell),
+            Self::I64(to) => put(to, at, cell as i64),
+        }
+    }
+
+    /// Writes that there is no cell.
+    pub(crate) fn put_none(&mut self, at: usize) {
+        match self {
+            Self::U32(to) => put(to, at, Index::NONE),
+            Self::Usize(to) => put(to, at, Index::NONE),
+            Self::I64(to) => put(to, at, Index::NONE),
+        }
+    }
+}
+
 #[inline(always)]
-pub(crate) fn ramp<I: Index>(step: usize) -> Ramp<I> {
-    core::array::from_fn(|i| I::number(step.wrapping_mul(i)))
+fn put<I>(to: &mut [I], at: usize, index: I) {
+    if let Some(to) = to.get_mut(at) {
+        *to = index;
+    }
 }
 
 mod sealed {
@@ -33,7 +56,7 @@ mod sealed {
 }
 
 macro_rules! index {
-    ($($T:ty, $none:expr;)*) => {$(
+    ($($T:ty, $Kind:ident, $none:expr;)*) => {$(
         impl sealed::Sealed for $T {}
 
         impl Index for $T {
@@ -44,28 +67,8 @@ macro_rules! index {
                 Self::try_from(cell).unwrap_or(Self::NONE)
             }
 
-            #[inline(always)]
-            fn number(cell: usize) -> Self {
-                cell as Self
-            }
-
-            #[inline(always)]
-            fn write(to: &mut [Self], base: usize, ramp: &Ramp<Self>, offsets: &[u32]) {
-                // In this type alone, and in whole arrays, for the compiler to make vectors of.
-                #[inline(always)]
-                fn arrays<const N: usize>(to: &mut [[$T; N]], base: &mut $T, ramp: &Ramp<$T>, offsets: &[[u32; N]]) {
-                    for (to, offsets) in to.iter_mut().zip(offsets) {
-                        *to = core::array::from_fn(|i| ramp[i].wrapping_add(*base).wrapping_add(offsets[i] as $T));
-                        *base = base.wrapping_add(ramp[1].wrapping_mul(N as $T));
-                    }
-                }
-                let mut base = base as Self;
-                let ((eights, to), (offsets, rest)) = (to.as_chunks_mut::<8>(), offsets.as_chunks::<8>());
-                arrays(eights, &mut base, ramp, offsets);
-                let ((fours, to), (offsets, rest)) = (to.as_chunks_mut::<4>(), rest.as_chunks::<4>());
-                arrays(fours, &mut base, ramp, offsets);
-                let ((ones, _), (offsets, _)) = (to.as_chunks_mut::<1>(), rest.as_chunks::<1>());
-                arrays(ones, &mut base, ramp, offsets);
+            fn destination(to: &mut [Self]) -> Destination<'_> {
+                Destination::$Kind(to)
             }
 
             #[inline(always)]
@@ -76,7 +79,7 @@ macro_rules! index {
     )*};
 }
 index! {
-    u32, u32::MAX;
-    usize, usize::MAX;
-    i64, -1;
+    u32, U32, u32::MAX;
+    usize, Usize, usize::MAX;
+    i64, I64, -1;
 }

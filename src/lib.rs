@@ -24,9 +24,9 @@ pub use error::{Argument, AxisName, Parameter, PoolError};
 pub use index::Index;
 pub use pool::{
     AdaptiveAvgPool, AdaptiveMaxPool, Average, AvgPool, Bins, Geometry, GlobalAvgPool, GlobalLpPool, GlobalMaxPool,
-    IndexLayout, LpNorm, LpPool, MaxPool, Maximum, NanPolicy, Operation, Pool, ScaledMaximum, Whole, global_avg_pool,
+    IndexLayout, LpNorm, LpPool, MaxPool, Maximum, NanPolicy, Operation, Plan, Pool, ScaledMaximum, Whole, global_avg_pool,
     global_max_pool, max_unpool,
 };
 pub use round::{Quantization, Rounding};
-pub use view::{IntoShape, Shape, Strides, View, ViewMut};
+pub use view::{IntoShape, Layout, Shape, Strides, View, ViewMut};
 pub use window::{Divisor, SizeRule, Window};

@@ -2,35 +2,228 @@
 //! enters, how two partial results merge, and what is written at the end.
 //!
 //! A kernel takes each column of a window from its first tap to its last, then merges the
-//! columns from left to right. That order is part of the result of a sum. `EMPTY` merges without
-//! a trace, so that a kernel may treat padding as elements.
+//! columns from left to right; or, of windows with many taps, eight after eight in row-major order, into a total.
+//! That order is part of the result of a sum. `EMPTY` merges without a trace, so that a kernel may treat padding as
+//! elements.
 
-use crate::element::{Element, Float, Integer, Real};
-use crate::lanes::{Lanes, Register};
+use crate::access::{Reader, Writer};
+use crate::element::{Element, Float, Real};
+use crate::kernel::{Numbers, Place};
+use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray};
 use bytemuck::Pod;
+use core::marker::PhantomData;
 
-/// A reducer; adding one is about twenty lines here.
-#[allow(unreachable_pub, reason = "it bounds methods of a type that a sealed trait names")]
-pub trait Reduce<T: Element>: Copy {
+/// What a reducer keeps in memory, and which liberties kernels may take with it.
+pub(crate) trait Reducer<T: Element>: Copy {
     /// A partial result.
     type Cell: Pod;
-    /// A partial result in every lane.
-    type Acc<L: Lanes<T>>: Register<L, Item = Self::Cell>;
-    /// Whether `finish` looks at the number of taps.
-    const DIVIDES: bool;
-
-    /// The partial result of nothing: `merge` with it gives the other operand.
+    /// What lies beside it: the number of a cell, or nothing.
+    type Side: Pod;
+    /// The total of any number of elements.
+    type Part: Pod;
+    /// Where results go besides the output.
+    type Beside;
+    /// What merges without a trace.
     const EMPTY: Self::Cell;
-    /// The partial result of one element.
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V) -> Self::Acc<L>;
-    /// The partial result of both.
-    fn merge<L: Lanes<T>>(self, lanes: L, a: Self::Acc<L>, b: Self::Acc<L>) -> Self::Acc<L>;
-    /// The result.
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: Self::Acc<L>, by: T::Divisor) -> L::V;
+    /// What lies beside it.
+    const EMPTY_SIDE: Self::Side;
+    /// Whether padding may be merged as `EMPTY`.
+    const PADS: bool = true;
+    /// Whether results look at the divisor.
+    const DIVIDES: bool = false;
+    /// Whether partial results may merge in any order.
+    const ANY_ORDER: bool;
+    /// Whether it takes few instructions, so that vectors side by side are worth their code.
+    const IS_LIGHT: bool = true;
+    /// Whether an element may enter twice.
+    const TWICE: bool = Self::ANY_ORDER;
+    /// Eights of elements that a partial result always has room for.
+    const EIGHTS: usize = usize::MAX;
+
+    /// Whether so many lines and columns are reduced column by column, for a partial result has room for
+    /// it, and loses little; else eights enter a total.
+    fn is_small(lines: usize, columns: usize) -> bool;
 }
 
-/// The partial results of a register of `R` on `L`, in memory.
-pub(crate) type Cells<T, L, R> = <<R as Reduce<T>>::Acc<L> as Register<L>>::Array;
+/// A reducer on lanes of `T`; adding one is about forty lines here.
+pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
+    /// As many partial results as a vector has elements.
+    type Acc: Copy;
+    /// As many totals.
+    type Total: Copy;
+
+    /// The partial result of one element, of a line that starts with this cell of the plane.
+    fn lift(self, lanes: L, v: L::V, line: u32) -> Self::Acc;
+    /// The partial result of both; `b` comes after `a`, in a column or in row-major order.
+    fn merge(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    /// The partial result of both, `b` of a column on the right of `a`.
+    #[inline(always)]
+    fn merge_columns(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        self.merge(lanes, a, b)
+    }
+    /// The same partial result, of as many columns further on.
+    #[inline(always)]
+    fn along(self, _: L, acc: Self::Acc, _columns: u32) -> Self::Acc {
+        acc
+    }
+    /// Of two vectors of columns the partial results at even places.
+    fn even(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    /// From memory, `V` vectors one after the other.
+    fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, Self::Cell, Self::Side>, at: usize) -> [Self::Acc; V];
+    /// To memory.
+    fn store<const V: usize>(
+        self,
+        lanes: L,
+        acc: [Self::Acc; V],
+        tile: &mut Tile<'_, Self::Cell, Self::Side>,
+        at: usize,
+    );
+
+    /// A total of one partial result.
+    fn total(self, lanes: L, acc: Self::Acc) -> Self::Total;
+    /// Adds a partial result.
+    fn enter(self, lanes: L, total: Self::Total, acc: Self::Acc) -> Self::Total;
+    /// The total of both.
+    fn merge_totals(self, lanes: L, a: Self::Total, b: Self::Total) -> Self::Total;
+    /// The total of each lane, for as many as there are of both.
+    fn parts(self, lanes: L, total: Self::Total, parts: &mut [Self::Part]);
+    /// The same total in each lane.
+    fn of_part(self, lanes: L, part: Self::Part) -> Self::Total;
+
+    /// The result of a partial result.
+    fn finish(self, lanes: L, acc: Self::Acc, by: &L::By) -> L::V;
+    /// The result of a total.
+    fn finish_total(self, lanes: L, total: Self::Total, by: &L::By) -> L::V;
+    /// Writes what belongs beside the first `n` results, from the one at `place` on.
+    #[inline(always)]
+    fn aside<const V: usize>(
+        self,
+        _: L,
+        _acc: &[Self::Acc; V],
+        _n: usize,
+        _beside: &mut Self::Beside,
+        _place: Place,
+    ) {
+    }
+}
+
+/// Partial results on the stack.
+pub(crate) struct Tile<'t, C, S> {
+    pub(crate) cells: &'t mut [C],
+    /// As many; or, if they take no room, perhaps.
+    pub(crate) side: &'t mut [S],
+}
+
+/// `V` registers from memory.
+#[inline(always)]
+fn load<L: Copy, R: Register<L>, const V: usize>(lanes: L, from: &[R::Item], at: usize) -> [R; V] {
+    match Reader::<_, [R::Array; V]>::new(from) {
+        Some(reader) => {
+            let arrays = reader.at(at);
+            core::array::from_fn(
+                #[inline(always)]
+                |v| R::load(lanes, &arrays[v]),
+            )
+        }
+        None => [R::load(lanes, &bytemuck::Zeroable::zeroed()); V],
+    }
+}
+
+/// `V` registers to memory.
+#[inline(always)]
+fn store<L: Copy, R: Register<L>, const V: usize>(lanes: L, registers: [R; V], to: &mut [R::Item], at: usize) {
+    if let Some(mut writer) = Writer::<_, [R::Array; V]>::new(to) {
+        for (register, array) in registers.into_iter().zip(writer.at(at)) {
+            register.store(lanes, array);
+        }
+    }
+}
+
+/// Nothing beside the partial results.
+macro_rules! nothing_beside {
+    () => {
+        type Side = ();
+        type Beside = ();
+        const EMPTY_SIDE: () = ();
+    };
+}
+
+/// Memory of one kind of register, and nothing beside it.
+macro_rules! cells {
+    ($Register:ty) => {
+        type Acc = $Register;
+
+        #[inline(always)]
+        fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, Self::Cell, ()>, at: usize) -> [Self::Acc; V] {
+            load(lanes, tile.cells, at)
+        }
+
+        #[inline(always)]
+        fn store<const V: usize>(
+            self,
+            lanes: L,
+            acc: [Self::Acc; V],
+            tile: &mut Tile<'_, Self::Cell, ()>,
+            at: usize,
+        ) {
+            store(lanes, acc, tile.cells, at);
+        }
+
+        #[inline(always)]
+        fn even(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+            Register::unzip(lanes, a, b).0
+        }
+    };
+}
+
+/// Partial results that are totals too.
+macro_rules! totals {
+    () => {
+        type Total = Self::Acc;
+
+        #[inline(always)]
+        fn total(self, _: L, acc: Self::Acc) -> Self::Acc {
+            acc
+        }
+
+        #[inline(always)]
+        fn enter(self, lanes: L, total: Self::Acc, acc: Self::Acc) -> Self::Acc {
+            self.merge(lanes, total, acc)
+        }
+
+        #[inline(always)]
+        fn merge_totals(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+            self.merge(lanes, a, b)
+        }
+
+        #[inline(always)]
+        fn finish_total(self, lanes: L, total: Self::Acc, by: &L::By) -> L::V {
+            self.finish(lanes, total, by)
+        }
+    };
+}
+
+/// Totals that are a sum with what it lacks.
+macro_rules! sums {
+    () => {
+        type Total = (L::Sum, L::Sum);
+
+        #[inline(always)]
+        fn parts(self, lanes: L, (sum, lacks): Self::Total, parts: &mut [[T::Sum; 2]]) {
+            let [mut sums, mut lack] = [<SumArray<T, L> as bytemuck::Zeroable>::zeroed(); 2];
+            sum.store(lanes, &mut sums);
+            lacks.store(lanes, &mut lack);
+            for (part, (sum, lacks)) in parts.iter_mut().zip(sums.as_ref().iter().zip(lack.as_ref())) {
+                *part = [*sum, *lacks];
+            }
+        }
+
+        #[inline(always)]
+        fn of_part(self, lanes: L, [sum, lacks]: [T::Sum; 2]) -> Self::Total {
+            (L::Sum::splat(lanes, sum), L::Sum::splat(lanes, lacks))
+        }
+    };
+}
 
 /// The closed range that a result is forced into.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +234,7 @@ impl<T: Element> Bounds<T> {
     pub const ALL: Self = Self(T::LOWEST, T::HIGHEST);
 
     /// The nearest value within; NaN stays.
+    #[inline]
     pub(crate) fn nearest(self, x: T) -> T {
         if x < self.0 {
             self.0
@@ -57,113 +251,137 @@ impl<T: Element> Bounds<T> {
     }
 }
 
-/// The greatest element; NaN if there is one.
+/// The greatest element. NaN if there is one; or, if `IGNORE_NAN`, the greatest number, and NaN if there is none.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Max<T>(pub(crate) Bounds<T>);
+pub(crate) struct Max<T, const IGNORE_NAN: bool>(pub(crate) Bounds<T>);
 
-impl<T: Element> Reduce<T> for Max<T> {
+impl<T: Element, const IGNORE_NAN: bool> Reducer<T> for Max<T, IGNORE_NAN> {
     type Cell = T;
-    type Acc<L: Lanes<T>> = L::V;
-    const DIVIDES: bool = false;
-    const EMPTY: T = T::LOWEST;
+    type Part = T;
+    nothing_beside!();
+    const EMPTY: T = if IGNORE_NAN { T::NO_NUMBER } else { T::LOWEST };
+    const ANY_ORDER: bool = true;
 
     #[inline(always)]
-    fn lift<L: Lanes<T>>(self, _: L, v: L::V) -> L::V {
+    fn is_small(_: usize, _: usize) -> bool {
+        true
+    }
+}
+
+impl<T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Max<T, IGNORE_NAN> {
+    cells!(L::V);
+    totals!();
+
+    #[inline(always)]
+    fn lift(self, _: L, v: L::V, _: u32) -> L::V {
         v
     }
 
     #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::V, b: L::V) -> L::V {
-        lanes.maximum(a, b)
+    fn merge(self, lanes: L, a: L::V, b: L::V) -> L::V {
+        if IGNORE_NAN { lanes.maximum_number(a, b) } else { lanes.maximum(a, b) }
     }
 
     #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::V, _: T::Divisor) -> L::V {
+    fn parts(self, lanes: L, total: L::V, parts: &mut [T]) {
+        let mut array = <Array<T, L> as bytemuck::Zeroable>::zeroed();
+        total.store(lanes, &mut array);
+        parts.iter_mut().zip(array.as_ref()).for_each(|(part, x)| *part = *x);
+    }
+
+    #[inline(always)]
+    fn of_part(self, lanes: L, part: T) -> L::V {
+        L::V::splat(lanes, part)
+    }
+
+    #[inline(always)]
+    fn finish(self, lanes: L, acc: L::V, _: &L::By) -> L::V {
         self.0.apply(lanes, acc)
     }
 }
 
-/// The greatest element that is a number; NaN if there is none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MaxNumber<T>(pub(crate) Bounds<T>);
-
-impl<T: Element> Reduce<T> for MaxNumber<T> {
-    type Cell = T;
-    type Acc<L: Lanes<T>> = L::V;
-    const DIVIDES: bool = false;
-    const EMPTY: T = T::NO_NUMBER;
-
-    #[inline(always)]
-    fn lift<L: Lanes<T>>(self, _: L, v: L::V) -> L::V {
-        v
-    }
-
-    #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::V, b: L::V) -> L::V {
-        lanes.maximum_number(a, b)
-    }
-
-    #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::V, _: T::Divisor) -> L::V {
-        self.0.apply(lanes, acc)
-    }
-}
+/// Lines, and columns, up to which floats are added one after the other.
+pub(crate) const FEW_LINES: usize = 16;
 
 /// The sum over the divisor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mean<T>(pub(crate) Bounds<T>);
 
-impl<T: Element> Reduce<T> for Mean<T> {
-    type Cell = T::Sum;
-    type Acc<L: Lanes<T>> = L::Sum;
+impl<T: Element> Reducer<T> for Mean<T> {
+    type Cell = T::Few;
+    /// A sum, and what it lacks.
+    type Part = [T::Sum; 2];
+    nothing_beside!();
+    const EMPTY: T::Few = T::NO_FEW;
     const DIVIDES: bool = true;
-    const EMPTY: T::Sum = T::NO_SUM;
+    const ANY_ORDER: bool = !T::HAS_NAN;
+    const TWICE: bool = false;
+    const EIGHTS: usize = T::FEW / 8;
 
     #[inline(always)]
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V) -> L::Sum {
-        lanes.widen(v)
-    }
-
-    #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::Sum, b: L::Sum) -> L::Sum {
-        lanes.add(a, b)
-    }
-
-    #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::Sum, by: T::Divisor) -> L::V {
-        self.0.apply(lanes, lanes.mean(acc, by))
+    fn is_small(lines: usize, columns: usize) -> bool {
+        if T::HAS_NAN {
+            lines <= FEW_LINES && columns <= FEW_LINES
+        } else {
+            lines.checked_mul(columns).is_some_and(|taps| taps <= T::FEW)
+        }
     }
 }
 
-/// The greatest code, as a code of another scale.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MaxScaled<T>(pub(crate) Bounds<T>);
-
-impl<T: Integer> Reduce<T> for MaxScaled<T> {
-    type Cell = T;
-    type Acc<L: Lanes<T>> = L::V;
-    const DIVIDES: bool = false;
-    const EMPTY: T = T::LOWEST;
+impl<T: Element, L: Lanes<T>> Reduce<T, L> for Mean<T> {
+    cells!(L::Few);
+    sums!();
 
     #[inline(always)]
-    fn lift<L: Lanes<T>>(self, _: L, v: L::V) -> L::V {
-        v
+    fn lift(self, lanes: L, v: L::V, _: u32) -> L::Few {
+        lanes.widen_few(v)
     }
 
     #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::V, b: L::V) -> L::V {
-        lanes.maximum(a, b)
+    fn merge(self, lanes: L, a: L::Few, b: L::Few) -> L::Few {
+        lanes.add_few(a, b)
     }
 
     #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::V, by: T::Divisor) -> L::V {
-        self.0.apply(lanes, lanes.mean(lanes.widen(acc), by))
+    fn total(self, lanes: L, acc: L::Few) -> Self::Total {
+        (lanes.many(acc), L::Sum::splat(lanes, bytemuck::Zeroable::zeroed()))
     }
+
+    #[inline(always)]
+    fn enter(self, lanes: L, total: Self::Total, acc: L::Few) -> Self::Total {
+        enter(lanes, total, lanes.many(acc))
+    }
+
+    #[inline(always)]
+    fn merge_totals(self, lanes: L, (sum, lacks): Self::Total, more: Self::Total) -> Self::Total {
+        enter(lanes, (sum, lanes.add(lacks, more.1)), more.0)
+    }
+
+    #[inline(always)]
+    fn finish(self, lanes: L, acc: L::Few, by: &L::By) -> L::V {
+        self.0.apply(lanes, lanes.mean(lanes.many(acc), by))
+    }
+
+    #[inline(always)]
+    fn finish_total(self, lanes: L, (sum, _): Self::Total, by: &L::By) -> L::V {
+        self.0.apply(lanes, lanes.mean(sum, by))
+    }
+}
+
+/// Adds to a sum with what it lacks, such that what is lacking stays small.
+#[inline(always)]
+pub(crate) fn enter<T: Element, L: Lanes<T>>(
+    lanes: L,
+    (sum, lacks): (L::Sum, L::Sum),
+    more: L::Sum,
+) -> (L::Sum, L::Sum) {
+    let (sum, newly) = lanes.add_exactly(sum, more);
+    lanes.add_exactly(sum, lanes.add(newly, lacks))
 }
 
 /// A norm: the sum of powers over the divisor, and its root.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Norm<S> {
+pub struct Norm<S> {
     pub(crate) exponent: Exponent,
     /// Elements enter as they are, but at least this; without it, by their absolute value.
     pub(crate) floor: Option<S>,
@@ -175,8 +393,6 @@ pub(crate) enum Exponent {
     /// A small number of factors.
     Integer(u8),
     Real(f64),
-    /// The maximum.
-    Infinity,
 }
 
 impl<S: Real> Norm<S> {
@@ -191,7 +407,7 @@ impl<S: Real> Norm<S> {
     }
 
     /// The power of one element.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn power(&self, x: S) -> S {
         let x = self.base(x);
         match self.exponent {
@@ -203,108 +419,189 @@ impl<S: Real> Norm<S> {
                 power
             }
             Exponent::Real(p) => S::from_f64(libm::pow(x.to_f64(), p)),
-            Exponent::Infinity => x,
         }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn root(&self, sum: S) -> S {
         match self.exponent {
             Exponent::Integer(1) => sum,
             Exponent::Integer(2) => sum.sqrt(),
             Exponent::Integer(n) => S::from_f64(libm::pow(sum.to_f64(), 1.0 / f64::from(n))),
             Exponent::Real(p) => S::from_f64(libm::pow(sum.to_f64(), 1.0 / p)),
-            // Nothing is negative but the zero that a maximum starts from.
-            Exponent::Infinity => sum.abs(),
         }
     }
 }
 
-impl<T: Float> Reduce<T> for Norm<T::Sum> {
+impl<T: Float> Reducer<T> for Norm<T::Sum> {
     type Cell = T::Sum;
-    type Acc<L: Lanes<T>> = L::Sum;
-    const DIVIDES: bool = true;
+    type Part = [T::Sum; 2];
+    nothing_beside!();
     const EMPTY: T::Sum = T::NO_SUM;
+    const DIVIDES: bool = true;
+    const ANY_ORDER: bool = false;
+    const IS_LIGHT: bool = false;
+    const EIGHTS: usize = 1;
 
     #[inline(always)]
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V) -> L::Sum {
-        lanes.widen(v).map(
+    fn is_small(lines: usize, columns: usize) -> bool {
+        lines <= FEW_LINES && columns <= FEW_LINES
+    }
+}
+
+impl<T: Float, L: Lanes<T>> Reduce<T, L> for Norm<T::Sum> {
+    cells!(L::Sum);
+    sums!();
+
+    #[inline(always)]
+    fn lift(self, lanes: L, v: L::V, _: u32) -> L::Sum {
+        let bases = lanes.widen(v).map(
             lanes,
             #[inline(always)]
-            |x| self.power(x),
-        )
-    }
-
-    #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::Sum, b: L::Sum) -> L::Sum {
-        if self.exponent == Exponent::Infinity {
-            #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
-            let greater = |a, b| if b > a || b != b { b } else { a };
-            a.zip(b, lanes, greater)
-        } else {
-            lanes.add(a, b)
-        }
-    }
-
-    #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::Sum, by: T::Divisor) -> L::V {
-        let roots = acc.map(
-            lanes,
-            #[inline(always)]
-            |sum| self.root(sum / by),
+            |x| self.base(x),
         );
-        lanes.mean(roots, T::Sum::ONE)
-    }
-}
-
-/// The sum over the divisor, of windows with few taps.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MeanOfFew<T>(pub(crate) Bounds<T>);
-
-impl<T: Element> Reduce<T> for MeanOfFew<T> {
-    type Cell = T::Few;
-    type Acc<L: Lanes<T>> = L::Few;
-    const DIVIDES: bool = true;
-    const EMPTY: T::Few = T::NO_FEW;
-
-    #[inline(always)]
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V) -> L::Few {
-        lanes.widen_few(v)
+        match self.exponent {
+            Exponent::Integer(n) => {
+                let mut powers = bases;
+                for _ in 1..n {
+                    powers = lanes.mul(powers, bases);
+                }
+                powers
+            }
+            Exponent::Real(_) => bases.map(lanes, |x| self.power(x)),
+        }
     }
 
     #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::Few, b: L::Few) -> L::Few {
-        lanes.add_few(a, b)
-    }
-
-    #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::Few, by: T::Divisor) -> L::V {
-        Mean(self.0).finish(lanes, lanes.many(acc), by)
-    }
-}
-
-/// The sum of the squares over the divisor.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Squares;
-
-impl<T: Element> Reduce<T> for Squares {
-    type Cell = T::Sum;
-    type Acc<L: Lanes<T>> = L::Sum;
-    const DIVIDES: bool = true;
-    const EMPTY: T::Sum = T::NO_SUM;
-
-    #[inline(always)]
-    fn lift<L: Lanes<T>>(self, lanes: L, v: L::V) -> L::Sum {
-        lanes.mul(lanes.widen(v), lanes.widen(v))
-    }
-
-    #[inline(always)]
-    fn merge<L: Lanes<T>>(self, lanes: L, a: L::Sum, b: L::Sum) -> L::Sum {
+    fn merge(self, lanes: L, a: L::Sum, b: L::Sum) -> L::Sum {
         lanes.add(a, b)
     }
 
     #[inline(always)]
-    fn finish<L: Lanes<T>>(self, lanes: L, acc: L::Sum, by: T::Divisor) -> L::V {
-        lanes.mean(acc, by)
+    fn total(self, lanes: L, acc: L::Sum) -> Self::Total {
+        (acc, L::Sum::splat(lanes, bytemuck::Zeroable::zeroed()))
+    }
+
+    #[inline(always)]
+    fn enter(self, lanes: L, total: Self::Total, acc: L::Sum) -> Self::Total {
+        enter(lanes, total, acc)
+    }
+
+    #[inline(always)]
+    fn merge_totals(self, lanes: L, (sum, lacks): Self::Total, more: Self::Total) -> Self::Total {
+        enter(lanes, (sum, lanes.add(lacks, more.1)), more.0)
+    }
+
+    #[inline(always)]
+    fn finish(self, lanes: L, acc: L::Sum, by: &L::By) -> L::V {
+        let roots = lanes.widen(lanes.mean(acc, by)).map(lanes, |quotient| self.root(quotient));
+        lanes.mean(roots, &lanes.by(T::Sum::ONE))
+    }
+
+    #[inline(always)]
+    fn finish_total(self, lanes: L, (sum, _): Self::Total, by: &L::By) -> L::V {
+        self.finish(lanes, sum, by)
+    }
+}
+
+/// The greatest element with the cell that has it: the first of equals, the last NaN. NaN wins, or, if `IGNORE_NAN`,
+/// loses.
+#[derive(Clone, Copy)]
+pub(crate) struct Pick<'n, T, const IGNORE_NAN: bool>(pub(crate) Bounds<T>, pub(crate) PhantomData<Numbers<'n>>);
+
+impl<'n, T: Element, const IGNORE_NAN: bool> Reducer<T> for Pick<'n, T, IGNORE_NAN> {
+    type Cell = T;
+    type Side = u32;
+    // A window of any size is small: there are no totals.
+    type Part = ();
+    type Beside = Numbers<'n>;
+    const EMPTY: T = if IGNORE_NAN { T::NO_NUMBER } else { T::LOWEST };
+    const EMPTY_SIDE: u32 = 0;
+    // A cell that is no more than nothing would have to be told from it.
+    const PADS: bool = false;
+    const ANY_ORDER: bool = false;
+    const IS_LIGHT: bool = false;
+
+    #[inline(always)]
+    fn is_small(_: usize, _: usize) -> bool {
+        true
+    }
+}
+
+impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<'n, T, IGNORE_NAN> {
+    type Acc = (L::V, L::Index);
+    totals!();
+
+    #[inline(always)]
+    fn lift(self, lanes: L, v: L::V, line: u32) -> Self::Acc {
+        (v, L::Index::splat(lanes, line))
+    }
+
+    #[inline(always)]
+    fn merge(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        lanes.pick::<IGNORE_NAN, false>(a, b)
+    }
+
+    #[inline(always)]
+    fn merge_columns(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        lanes.pick::<IGNORE_NAN, true>(a, b)
+    }
+
+    #[inline(always)]
+    fn along(self, lanes: L, (v, i): Self::Acc, columns: u32) -> Self::Acc {
+        let further = i.map(
+            lanes,
+            #[inline(always)]
+            |i| i.wrapping_add(columns),
+        );
+        (v, further)
+    }
+
+    #[inline(always)]
+    fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, T, u32>, at: usize) -> [Self::Acc; V] {
+        let (values, indices): ([L::V; V], [L::Index; V]) =
+            (load(lanes, tile.cells, at), load(lanes, tile.side, at));
+        core::array::from_fn(|v| (values[v], indices[v]))
+    }
+
+    #[inline(always)]
+    fn store<const V: usize>(self, lanes: L, acc: [Self::Acc; V], tile: &mut Tile<'_, T, u32>, at: usize) {
+        store(lanes, acc.map(|acc| acc.0), tile.cells, at);
+        store(lanes, acc.map(|acc| acc.1), tile.side, at);
+    }
+
+    #[inline(always)]
+    fn even(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
+        (L::V::unzip(lanes, a.0, b.0).0, L::Index::unzip(lanes, a.1, b.1).0)
+    }
+
+    #[inline(always)]
+    fn parts(self, _: L, _: Self::Acc, _: &mut [()]) {}
+
+    #[inline(always)]
+    fn of_part(self, lanes: L, (): ()) -> Self::Acc {
+        (L::V::splat(lanes, T::LOWEST), L::Index::splat(lanes, 0))
+    }
+
+    #[inline(always)]
+    fn finish(self, lanes: L, acc: Self::Acc, _: &L::By) -> L::V {
+        self.0.apply(lanes, acc.0)
+    }
+
+    #[inline(always)]
+    fn aside<const V: usize>(
+        self,
+        lanes: L,
+        acc: &[Self::Acc; V],
+        n: usize,
+        beside: &mut Numbers<'n>,
+        place: Place,
+    ) {
+        let mut arrays = [<IndexArray<T, L> as bytemuck::Zeroable>::zeroed(); V];
+        for (array, acc) in arrays.iter_mut().zip(acc) {
+            acc.1.store(lanes, array);
+        }
+        let offsets: &[u32] = bytemuck::must_cast_slice(&arrays);
+        beside.write(place, offsets.get(..n).unwrap_or(offsets));
     }
 }

@@ -69,9 +69,17 @@ into_shape!(1, cols);
 into_shape!(2, rows, cols);
 into_shape!(3, depth, rows, cols);
 
-/// A shape and its strides: the geometry that both kinds of view share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout<const D: usize> {
+/// A shape and its strides: where the cells of an image batch lie in a slice, whichever that is.
+///
+/// ```
+/// use lanepool::Layout;
+/// let layout = Layout::nhwc([1, 4, 5, 3])?;
+/// assert_eq!(layout.shape().channels, 3);
+/// assert_eq!(layout.strides().spatial, [15, 3]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layout<const D: usize> {
     pub(crate) shape: Shape<D>,
     pub(crate) strides: Strides<D>,
 }
@@ -85,6 +93,41 @@ impl<const D: usize> Layout<D> {
     fn new(shape: Shape<D>, strides: Strides<D>) -> Self {
         const { Self::DIMENSIONS }
         Self { shape, strides }
+    }
+
+    /// Channels outside the spatial axes, all dense; see [`View::nchw`].
+    ///
+    /// # Errors
+    /// [`PoolError::Overflow`].
+    pub fn nchw(shape: impl IntoShape<D, false>) -> Result<Self, PoolError> {
+        Self::dense(shape.into_shape(), false)
+    }
+
+    /// Channels innermost, all dense; see [`View::nhwc`].
+    ///
+    /// # Errors
+    /// [`PoolError::Overflow`].
+    pub fn nhwc(shape: impl IntoShape<D, true>) -> Result<Self, PoolError> {
+        Self::dense(shape.into_shape(), true)
+    }
+
+    /// Any strides, counted in elements.
+    ///
+    /// # Errors
+    /// [`PoolError::Overflow`] if a cell lies further than `usize` counts.
+    pub fn with_strides(shape: Shape<D>, strides: Strides<D>) -> Result<Self, PoolError> {
+        let layout = Self::new(shape, strides);
+        layout.reach().map(|_| layout)
+    }
+
+    /// Extents.
+    pub fn shape(&self) -> Shape<D> {
+        self.shape
+    }
+
+    /// Strides in elements.
+    pub fn strides(&self) -> Strides<D> {
+        self.strides
     }
 
     /// Dense strides, in the order of the axes in memory, innermost last.
@@ -122,12 +165,12 @@ impl<const D: usize> Layout<D> {
         axes
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.axes().iter().any(|&(extent, ..)| extent == 0)
     }
 
     /// Elements from the first to the last that is reached, in checked arithmetic.
-    fn reach(&self) -> Result<usize, PoolError> {
+    pub(crate) fn reach(&self) -> Result<usize, PoolError> {
         if self.is_empty() {
             return Ok(0);
         }
@@ -143,7 +186,7 @@ impl<const D: usize> Layout<D> {
     }
 
     /// That strides nest: each is at least the reach of all smaller ones.
-    fn check_distinct(&self) -> Result<(), PoolError> {
+    pub(crate) fn check_distinct(&self) -> Result<(), PoolError> {
         if self.is_empty() {
             return Ok(());
         }
@@ -185,6 +228,19 @@ impl<const D: usize> Layout<D> {
 }
 
 impl Layout<3> {
+    /// Whether cells lie in memory in the order of their axes, without gaps: channels last, or before the spatial ones.
+    pub(crate) fn is_dense(&self, channels_last: bool) -> bool {
+        let dense = Self::dense(self.shape, channels_last);
+        dense.is_ok_and(|dense| dense.axes().iter().zip(self.axes()).all(|(a, b)| a.1 == b.1 || b.0 == 1))
+    }
+
+    /// Whether the plane of each channel lies in memory without gaps, row by row.
+    pub(crate) fn is_flat(&self) -> bool {
+        let [depth, rows, cols] = self.shape.spatial;
+        let [slice, row, col] = self.strides.spatial;
+        col == 1 && (rows == 1 || row == cols) && (depth == 1 || slice == rows.wrapping_mul(cols))
+    }
+
     /// The element of a cell.
     #[inline(always)]
     pub(crate) fn at(&self, n: usize, c: usize, [d, y, x]: [usize; 3]) -> usize {
@@ -314,6 +370,11 @@ macro_rules! view {
                 self.crop(ranges)
             }
 
+            /// Where the cells lie.
+            pub fn layout(&self) -> Layout<D> {
+                self.layout
+            }
+
             /// The same images with three spatial axes, for the kernels.
             pub(crate) fn into_parts(self) -> ($Slice, Layout<3>) {
                 (self.data, self.layout.lift())
@@ -326,14 +387,19 @@ view!(ViewMut, &'a mut [T], Argument::Output, |layout| layout.check_distinct(), 
     .get_mut(start..)
     .unwrap_or(&mut []));
 
-impl<T, const D: usize> View<'_, T, D> {
-    /// Whether there is no cell; then the strides have no bound.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.layout.is_empty()
+impl<'a, T, const D: usize> View<'a, T, D> {
+    /// The slice that the cells lie in.
+    pub(crate) fn data(&self) -> &'a [T] {
+        self.data
     }
 }
 
 impl<T, const D: usize> ViewMut<'_, T, D> {
+    /// The slice that the cells lie in.
+    pub(crate) fn data(&mut self) -> &mut [T] {
+        self.data
+    }
+
     /// The same view for a shorter time, so that it can be used again afterwards.
     pub fn reborrow(&mut self) -> ViewMut<'_, T, D> {
         ViewMut { data: self.data, layout: self.layout }

@@ -208,25 +208,13 @@ impl<const D: usize> Window<D> {
 
     /// The rules of axis `i` applied to its `n` input cells.
     pub(crate) const fn axis(&self, i: usize, n: usize) -> Result<Axis, PoolError> {
-        let axis = AxisName::spatial::<D>(i);
-        let [kernel, stride, dilation] = [self.kernel[i], self.stride[i], self.dilation[i]];
-        let parameter = match [kernel, stride, dilation] {
-            [0, ..] => Some(Parameter::Kernel),
-            [_, 0, _] => Some(Parameter::Stride),
-            [_, _, 0] => Some(Parameter::Dilation),
-            _ => None,
+        let padding = match self.padding {
+            Padding::Explicit(padding) => Padding::Explicit([padding[i]]),
+            Padding::SameUpper => Padding::SameUpper,
+            Padding::SameLower => Padding::SameLower,
         };
-        if let Some(parameter) = parameter {
-            return Err(PoolError::Zero { parameter, axis });
-        }
-        if n == 0 {
-            return Err(PoolError::EmptyInput { axis });
-        }
-        match Axis::new(n, [kernel, stride, dilation], &self.padding, i, self.size) {
-            Some(Ok(axis)) => Ok(axis),
-            Some(Err([kernel, input])) => Err(PoolError::KernelTooLarge { axis, kernel, input }),
-            None => Err(PoolError::Overflow { axis }),
-        }
+        let steps = [self.kernel[i], self.stride[i], self.dilation[i]];
+        Axis::checked(n, steps, padding, self.size, AxisName::spatial::<D>(i))
     }
 }
 
@@ -238,6 +226,27 @@ macro_rules! some {
             None => return None,
         }
     };
+}
+
+/// `n / d`, of a divisor that is not zero: said so that no panic is linked.
+const fn div(n: usize, d: usize) -> usize {
+    match n.checked_div(d) {
+        Some(quotient) => quotient,
+        None => 0,
+    }
+}
+
+/// The same, rounded up.
+const fn ceil_div(n: usize, d: usize) -> usize {
+    let below = div(n, d);
+    if below * d < n { below + 1 } else { below }
+}
+
+const fn div64(n: u64, d: u64) -> u64 {
+    match n.checked_div(d) {
+        Some(quotient) => quotient,
+        None => 0,
+    }
 }
 
 /// One axis of a window on an input of known size. Every position that the methods compute
@@ -277,34 +286,59 @@ impl Axis {
     /// `output` bins of `input` cells, neither of which is zero: bin `i` is what the `i`-th of
     /// `output` equal parts touches. `None` where a number overflows.
     pub(crate) const fn bins(input: usize, output: usize) -> Option<Self> {
-        if input.is_multiple_of(output) {
-            let kernel = input / output;
+        let kernel = div(input, output);
+        if kernel * output == input {
             return Some(Self { input, output, kernel, stride: kernel, padded: input, span: kernel, ..Self::UNIT });
         }
         // The last edge is the greatest product.
         if (input as u64).checked_mul(output as u64).is_none() {
             return None;
         }
-        let kernel = input.div_ceil(output) + 1;
+        let kernel = ceil_div(input, output) + 1;
         Some(Self { input, output, kernel, stride: 0, padded: input, span: kernel, bins: true, ..Self::UNIT })
     }
 
-    /// `None` where a number overflows, `Err([span, padded input])` where the window does not fit.
-    const fn new<const D: usize>(
+    /// Windows of `[kernel, stride, dilation]` on the `n` cells of an axis.
+    const fn checked(
         n: usize,
         [kernel, stride, dilation]: [usize; 3],
-        padding: &Padding<D>,
-        i: usize,
+        padding: Padding<1>,
+        size: SizeRule,
+        axis: AxisName,
+    ) -> Result<Self, PoolError> {
+        let parameter = match [kernel, stride, dilation] {
+            [0, ..] => Some(Parameter::Kernel),
+            [_, 0, _] => Some(Parameter::Stride),
+            [_, _, 0] => Some(Parameter::Dilation),
+            _ => None,
+        };
+        if let Some(parameter) = parameter {
+            return Err(PoolError::Zero { parameter, axis });
+        }
+        if n == 0 {
+            return Err(PoolError::EmptyInput { axis });
+        }
+        match Axis::new(n, [kernel, stride, dilation], padding, size) {
+            Some(Ok(axis)) => Ok(axis),
+            Some(Err([kernel, input])) => Err(PoolError::KernelTooLarge { axis, kernel, input }),
+            None => Err(PoolError::Overflow { axis }),
+        }
+    }
+
+    /// `None` where a number overflows, `Err([span, padded input])` where the window does not fit.
+    const fn new(
+        n: usize,
+        [kernel, stride, dilation]: [usize; 3],
+        padding: Padding<1>,
         size: SizeRule,
     ) -> Option<Result<Self, [usize; 2]>> {
         let span = some!(some!((kernel - 1).checked_mul(dilation)).checked_add(1));
-        let (pad_start, padded, output) = match *padding {
-            Padding::Explicit(padding) => {
-                let [before, after] = padding[i];
+        let (pad_start, padded, output) = match padding {
+            Padding::Explicit([[before, after]]) => {
                 let padded = some!(some!(n.checked_add(before)).checked_add(after));
                 let steps = match (padded.checked_sub(span), size) {
-                    (Some(room), SizeRule::Floor) => room / stride,
-                    (Some(room), _) => room.div_ceil(stride),
+                    (Some(room), SizeRule::Floor) => div(room, stride),
+                    (Some(room), _) => ceil_div(room, stride),
                     // Rounded up, a lack of less than one stride is none.
                     (None, SizeRule::Ceil | SizeRule::CeilUnclipped) if span - padded < stride => 0,
                     (None, _) => return Some(Err([span, padded])),
@@ -314,7 +348,7 @@ impl Axis {
                 (before, padded, if clip { steps } else { some!(steps.checked_add(1)) })
             }
             Padding::SameUpper | Padding::SameLower => {
-                let output = n.div_ceil(stride);
+                let output = ceil_div(n, stride);
                 let reach = some!(some!((output - 1).checked_mul(stride)).checked_add(span));
                 let total = reach.saturating_sub(n);
                 let half = total / 2;
@@ -334,8 +368,33 @@ impl Axis {
             0 => 0,
             room if room >= self.span => self.kernel,
             room if self.dilation == 1 => room,
-            room => room.div_ceil(self.dilation),
+            room => ceil_div(room, self.dilation),
         }
+    }
+
+    /// Whether neighbours share no cell.
+    #[inline]
+    pub(crate) const fn is_apart(&self) -> bool {
+        self.bins || self.span <= self.stride || self.output == 1
+    }
+
+    /// Whether all windows lie inside the input.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.bins && self.interior() == (0..self.output)
+    }
+
+    /// Whether there is a window `o`, and all of its taps are real.
+    #[inline]
+    pub(crate) const fn is_inside(&self, o: usize) -> bool {
+        let inside = self.interior();
+        inside.start <= o && o < inside.end
+    }
+
+    /// Whether there may be a window without a real tap.
+    #[inline]
+    pub(crate) const fn may_be_empty(&self) -> bool {
+        !self.bins && (self.dilation > 1 || self.taps(0).real == 0 || self.taps(self.output - 1).real == 0)
     }
 
     /// The taps of window `o`.
@@ -358,7 +417,10 @@ impl Axis {
     /// The taps of bin `o`: from `floor(o * n / output)` to below `ceil((o + 1) * n / output)`.
     const fn bin(&self, o: usize) -> Taps {
         let (o, n, output) = (o as u64, self.input as u64, self.output as u64);
-        let (start, end) = (o * n / output, ((o + 1) * n).div_ceil(output));
+        let end = (o + 1) * n;
+        let start = div64(o * n, output);
+        let (below, end) = (div64(end, output), end);
+        let end = if below * output < end { below + 1 } else { below };
         let real = (end - start) as usize;
         Taps { start: start as usize, real, padded: real }
     }
@@ -368,9 +430,10 @@ impl Axis {
         if self.bins {
             return 0..self.output;
         }
-        let start = self.pad_start.div_ceil(self.stride);
+        let start = ceil_div(self.pad_start, self.stride);
+        let start = if start < self.output { start } else { self.output };
         let end = match (self.pad_start + self.input).checked_sub(self.span) {
-            Some(last) => last / self.stride + 1,
+            Some(last) => div(last, self.stride) + 1,
             None => 0,
         };
         let end = if end < self.output { end } else { self.output };
@@ -418,17 +481,35 @@ pub enum Divisor {
 }
 
 impl Divisor {
+    /// Whether every window has the same.
+    pub(crate) const fn is_constant(self) -> bool {
+        matches!(self, Self::FullWindow | Self::Fixed(_) | Self::Sum)
+    }
+
+    /// What an axis counts of these taps, if that is not constant.
+    #[inline(always)]
+    pub(crate) const fn along(self, axis: &Axis, taps: Taps) -> usize {
+        match self {
+            Self::RealTaps => taps.real,
+            Self::InputAndPadding => taps.padded,
+            _ => axis.kernel,
+        }
+    }
+
+    /// What depth and rows count.
+    #[inline(always)]
+    pub(crate) const fn rows(self, axes: &[Axis; 3], taps: [Taps; 2]) -> usize {
+        self.along(&axes[0], taps[0]).wrapping_mul(self.along(&axes[1], taps[1]))
+    }
     /// The number, for a window with these taps on its axes.
     #[inline(always)]
     pub(crate) fn count(self, axes: &[Axis; 3], taps: [Taps; 3]) -> isize {
-        let product = match self {
-            Self::RealTaps => taps.map(|taps| taps.real),
-            Self::InputAndPadding => taps.map(|taps| taps.padded),
-            Self::FullWindow => axes.map(|axis| axis.kernel),
+        match self {
             Self::Fixed(n) => return n.get() as isize,
             Self::Sum => return 1,
-        };
+            _ => {}
+        }
         // The product of the kernels was checked before running.
-        (product[0] * product[1] * product[2]) as isize
+        self.rows(axes, [taps[0], taps[1]]).wrapping_mul(self.along(&axes[2], taps[2])) as isize
     }
 }

@@ -1,277 +1,216 @@
-//! Loop nests, one file per way in which memory is walked, generic over element, reducer and
-//! lanes. Everything here is inlined into the one function that `dispatch` enters, or it would
-//! lose the instruction set.
+//! Loop nests, one file per way in which memory is walked, generic over element, reducer and lanes. All of a walk
+//! is inlined into one function per element, reducer and instruction set, which `dispatch` stamps.
 //!
-//! | file | lanes lie over | serves |
+//! | file | what is walked | serves |
 //! |---|---|---|
-//! | `channels` | channels | windows where channels are adjacent in memory (NHWC) |
-//! | `columns` | output columns | windows on every other layout (NCHW, odd strides) |
-//! | `by_row` | | what the two kernels by rows share |
-//! | `pairs` | output columns | the same, for two columns two apart |
-//! | `pick` | channels, or output columns | maxima with their indices |
-//! | `rows` | the width of a row | many rows into one: tokens, global pooling of NHWC |
-//! | `plane` | a contiguous run | a whole run into one number: global pooling of NCHW, norms |
+//! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
+//! | `taps` | the taps of one output after the other | the other windows, of channels side by side or of any strides |
+//! | `plane` | a whole plane as it lies in memory | one number of a large plane |
 //! | `wide` | | integer averages over more taps than a sum can hold |
+//! | `scale` | | maxima of codes, as codes of another scale |
 //! | `repair` | | norms whose powers overflow or vanish |
 
-mod by_row;
-pub(crate) mod cells;
-mod channels;
-mod columns;
-mod pairs;
-pub(crate) mod pick;
-pub(crate) mod plane;
+mod lines;
+mod numbers;
+mod plane;
 pub(crate) mod repair;
-pub(crate) mod rows;
+pub(crate) mod scale;
+mod taps;
+mod tile;
 pub(crate) mod wide;
 
-use crate::access::{Footprint, WindowReader};
-use crate::dispatch::Kernel;
+pub(crate) use numbers::{Numbering, Numbers, Place};
+
+use crate::access::scatter;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
-use crate::reduce::{Bounds, Mean, MeanOfFew, Reduce};
+use crate::reduce::{Reduce, Reducer};
 use crate::round::Finish;
 use crate::view::Layout;
 use crate::window::{Axis, Divisor, Taps};
 
-/// A windowed operation whose geometry has been proved: the axes belong to both layouts, and
-/// the layouts to the slices.
-pub struct Windows<'i, 'o, T, R> {
-    pub(crate) input: &'i [T],
+/// A pooling whose geometry has been proved: the axes belong to both layouts, and no extent is zero. Only numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Job {
     pub(crate) from: Layout<3>,
-    pub(crate) output: &'o mut [T],
     pub(crate) to: Layout<3>,
     pub(crate) axes: [Axis; 3],
     pub(crate) divisor: Divisor,
     pub(crate) finish: Finish,
+    /// Whether each channel is reduced as a whole, in an order of its own if it is large.
+    pub(crate) whole: bool,
+}
+
+/// A job on slices that it was proved for.
+pub struct Work<'w, T> {
+    pub(crate) job: &'w Job,
+    pub(crate) input: &'w [T],
+    pub(crate) output: &'w mut [T],
     /// Written where a window has no real tap.
     pub(crate) fill: T,
-    pub(crate) reduce: R,
 }
 
-impl<T> Windows<'_, '_, T, ()> {
-    /// The same work with its reducer.
-    #[inline(always)]
-    pub(crate) fn reducing<R>(&mut self, reduce: R) -> Windows<'_, '_, T, R>
-    where
-        T: Copy,
+/// Pools one output after the other, for shapes that are known when compiling.
+#[inline(always)]
+pub(crate) fn pool_fixed<T: Element, L: Lanes<T>, R>(lanes: L, reduce: R, work: &mut Work<'_, T>)
+where
+    R: Reduce<T, L> + Reduce<T, T::One> + Reducer<T, Beside = ()>,
+{
+    let job = work.job;
+    if job.from.shape.channels == 0 {
+        return;
+    }
+    let [lines, columns] = [job.axes[1].kernel, job.axes[2].kernel];
+    if job.from.strides.spatial[2] != 1 {
+        taps::each_pixel::<T, L, R, true>(lanes, reduce, work, &mut (), true);
+    } else if job.whole && !R::is_small(lines, columns) {
+        plane::run(lanes, reduce, work);
+    } else {
+        taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, &mut (), false);
+    }
+}
+
+/// Pools by the walk that suits.
+#[inline(always)]
+pub(crate) fn pool<T: Element, L: Lanes<T>, R, B>(lanes: L, reduce: R, work: &mut Work<'_, T>, beside: &mut B)
+where
+    R: Reduce<T, L> + Reduce<T, T::One> + Reducer<T, Beside = B>,
+{
+    let job = work.job;
+    let Layout { shape, strides } = job.from;
+    let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
+    let small = R::is_small(lines, columns);
+    let adjacent = strides.channel == 1 && shape.channels >= L::N && strides.spatial[2] != 1;
+    if job.whole && !small && strides.spatial[2] == 1 {
+        plane::run(lanes, reduce, work);
+    } else if small
+        && !(adjacent && job.axes[2].is_apart())
+        && let Some(shape) = tile::Shape::of::<T, L, R>(job)
     {
-        let Windows { input, from, ref mut output, to, axes, divisor, finish, fill, reduce: () } = *self;
-        Windows { input, from, output, to, axes, divisor, finish, fill, reduce }
+        tile::run(lanes, reduce, work, beside, shape);
+    } else if adjacent {
+        taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
+    } else {
+        taps::one_by_one(reduce, work, beside);
     }
 }
 
-impl<T: Element, R: Reduce<T>> Kernel<T> for Windows<'_, '_, T, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(self, lanes: L) {
-        if self.from.strides.channel == 1 && self.from.strides.spatial[2] != 1 {
-            channels::run(lanes, self);
-        } else {
-            columns_of_rows(lanes, self);
-        }
-    }
-}
-
-/// Averages, by the narrowest sums that the lanes have for so many taps; of windows, or, if `WHOLE`, of images.
-pub(crate) struct Averages<'i, 'o, T, const WHOLE: bool> {
-    pub(crate) windows: Windows<'i, 'o, T, ()>,
-    pub(crate) bounds: Bounds<T>,
-}
-
-impl<T: Element, const WHOLE: bool> Kernel<T> for Averages<'_, '_, T, WHOLE> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(mut self, lanes: L) {
-        if L::FEW > 0 && self.windows.most_taps() <= L::FEW {
-            self.windows.run_as::<L, _, WHOLE>(lanes, MeanOfFew(self.bounds));
-        } else {
-            self.windows.run_as::<L, _, WHOLE>(lanes, Mean(self.bounds));
-        }
-    }
-}
-
-impl<T: Element> Windows<'_, '_, T, ()> {
+impl Job {
     /// Taps of a window, real or not; the product was checked with the geometry.
     pub(crate) fn most_taps(&self) -> usize {
-        self.axes.map(|axis| axis.kernel).into_iter().product()
+        self.axes.iter().fold(1, |taps, axis| taps.saturating_mul(axis.kernel))
     }
 
+    /// What a window with these taps on its axes is divided by.
     #[inline(always)]
-    fn run_as<L: Lanes<T>, R: Reduce<T>, const WHOLE: bool>(&mut self, lanes: L, reduce: R) {
-        if WHOLE {
-            plane::Global(self.reducing(reduce)).run(lanes);
-        } else {
-            self.reducing(reduce).run(lanes);
-        }
-    }
-}
-
-/// Lanes over output columns, by the first way that suits the window.
-#[inline(always)]
-fn columns_of_rows<T: Element, L: Lanes<T>, R: Reduce<T>>(lanes: L, mut w: Windows<'_, '_, T, R>) {
-    if let Some(mut pairs) = pairs::Pairs::new(lanes, &w) {
-        w.each_row(&mut pairs);
-    } else if let Some(mut columns) = columns::Columns::new(lanes, w.axes[2]) {
-        w.each_row(&mut columns);
-    } else {
-        w.each_row(&mut by_row::OneByOne);
-    }
-}
-
-impl<T: Element, R: Reduce<T>> Windows<'_, '_, T, R> {
-    #[inline(always)]
-    fn divisor(&self, taps: [Taps; 3]) -> T::Divisor {
-        if !R::DIVIDES {
-            return T::divisor(&self.finish, 1, 1);
-        }
-        // The product of the kernels was checked before running.
-        let real = taps[0].real * taps[1].real * taps[2].real;
+    pub(crate) fn divisor<T: Element>(&self, taps: [Taps; 3]) -> T::Divisor {
+        let real = taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real));
         T::divisor(&self.finish, self.divisor.count(&self.axes, taps), real as isize)
     }
-}
 
-/// The taps of a window, and how they merge.
-trait Source {
-    type Acc: Copy;
-    fn lift(&self, tap: [usize; 3]) -> Self::Acc;
-    fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc;
-}
-
-/// Merges taps along depth and rows: column `x` of a window. There is at least one tap.
-#[inline(always)]
-fn column<S: Source>(source: &S, [d, y]: [usize; 2], x: usize) -> S::Acc {
-    let mut acc = source.lift([0, 0, x]);
-    for y in 1..y {
-        acc = source.merge(acc, source.lift([0, y, x]));
-    }
-    for d in 1..d {
-        for y in 0..y {
-            acc = source.merge(acc, source.lift([d, y, x]));
+    /// Calls `visit` for each row of outputs of each image, and of each channel unless channels are `together`. Gives where
+    /// the row starts in the output.
+    #[inline(always)]
+    pub(crate) fn each_row(&self, together: bool, mut visit: impl FnMut(Row, usize)) {
+        let [depth, rows, _] = self.axes;
+        let channels = if together { 1 } else { self.from.shape.channels };
+        for n in 0..self.from.shape.batch {
+            for c in 0..channels {
+                for z in 0..depth.output {
+                    let d = depth.taps(z);
+                    for y in 0..rows.output {
+                        let row = Row { cell: [n, c, z, y], taps: [d, rows.taps(y)] };
+                        visit(row, self.to.at(n, c, [z, y, 0]));
+                    }
+                }
+            }
         }
     }
-    acc
 }
 
-/// Evaluates an expression with the common numbers of taps as constants, so that no loop over taps is
-/// left of them; but not for lanes of one element, which are for small programs.
-macro_rules! unrolled {
-    ($L:ty, $taps:expr, [$([$($n:literal),+]),+], $name:ident => $call:expr) => {
-        match $taps {
-            // Patterns, not `==`: compared as one vector, the numbers would wait for their store.
-            $([$($n),+] if <$L as Lanes<T>>::N > 1 => { let $name = [$($n),+]; $call })+
-            $name => $call,
-        }
-    };
+/// A row of outputs: image, channel, position along depth and rows, and the taps along these axes.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) cell: [usize; 4],
+    pub(crate) taps: [Taps; 2],
 }
-use unrolled;
 
-/// Merges all taps of a window in the one order: columns from left to right.
+impl Row {
+    /// Whether no window of the row has a real tap.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.taps[0].real == 0 || self.taps[1].real == 0
+    }
+}
+
+/// Writes `n` results from element `to` on, `step` apart; there are fewer than `V` vectors hold only where `V` is one.
 #[inline(always)]
-fn window<S: Source>(source: &S, [d, y, x]: [usize; 3]) -> S::Acc {
-    let mut acc = column(source, [d, y], 0);
-    for x in 1..x {
-        acc = source.merge(acc, column(source, [d, y], x));
-    }
-    acc
-}
-
-/// `V` vectors of adjacent elements at each tap.
-struct Adjacent<'a, T: Element, L: Lanes<T>, R, const V: usize> {
+fn put<T: Element, L: Lanes<T>, const V: usize>(
     lanes: L,
-    reduce: R,
-    cells: WindowReader<'a, T, [Array<T, L>; V]>,
-}
-
-impl<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize> Source for Adjacent<'_, T, L, R, V> {
-    type Acc = [R::Acc<L>; V];
-
-    #[inline(always)]
-    fn lift(&self, tap: [usize; 3]) -> Self::Acc {
-        let arrays = self.cells.at(tap);
-        core::array::from_fn(
-            #[inline(always)]
-            |v| self.reduce.lift(self.lanes, L::V::load(self.lanes, &arrays[v])),
-        )
-    }
-
-    #[inline(always)]
-    fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc {
-        core::array::from_fn(
-            #[inline(always)]
-            |v| self.reduce.merge(self.lanes, a[v], b[v]),
-        )
-    }
-}
-
-/// One vector of `n` elements that lie `step` apart at each tap; lanes from `n` on hold nothing of use.
-struct Apart<'a, T, L, R> {
-    lanes: L,
-    reduce: R,
-    data: &'a [T],
-    /// The first element of the first tap.
-    from: usize,
-    footprint: Footprint,
+    results: [L::V; V],
+    output: &mut [T],
+    to: usize,
     step: usize,
     n: usize,
+) {
+    match crate::access::Writer::<T, [Array<T, L>; V]>::new(output) {
+        Some(mut writer) if step == 1 && n == V * L::N => {
+            for (result, array) in results.into_iter().zip(writer.at(to)) {
+                result.store(lanes, array);
+            }
+        }
+        _ => {
+            for (v, result) in results.into_iter().enumerate() {
+                let mut array = <Array<T, L> as bytemuck::Zeroable>::zeroed();
+                result.store(lanes, &mut array);
+                scatter(output, to + v * L::N * step, step, n.min(L::N), &array);
+            }
+        }
+    }
 }
 
-impl<T: Element, L: Lanes<T>, R: Reduce<T>> Source for Apart<'_, T, L, R> {
-    type Acc = R::Acc<L>;
+/// One output, for what looks at each by itself.
+pub(crate) struct Output {
+    /// Element of the output.
+    pub(crate) to: usize,
+    /// The taps of each axis.
+    pub(crate) taps: [Taps; 3],
+    /// Element of the input from which taps count.
+    from: usize,
+}
 
-    #[inline(always)]
-    fn lift(&self, tap: [usize; 3]) -> Self::Acc {
-        let array = crate::access::gather(self.data, self.from + self.footprint.offset(tap), self.step, self.n);
-        self.reduce.lift(self.lanes, L::V::load(self.lanes, &array))
+impl Output {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.taps.iter().any(|taps| taps.real == 0)
     }
 
-    #[inline(always)]
-    fn merge(&self, a: Self::Acc, b: Self::Acc) -> Self::Acc {
-        self.reduce.merge(self.lanes, a, b)
+    /// The cells of the window, in row-major order.
+    pub(crate) fn cells<'x, T: Copy>(&self, job: &Job, input: &'x [T]) -> impl Iterator<Item = T> + use<'x, T> {
+        let [d, r, c] = self.taps;
+        let strides: [usize; 3] = core::array::from_fn(|i| job.from.strides.spatial[i]);
+        let dilation = job.axes.map(|axis| axis.dilation);
+        let from = self.from;
+        // A step wraps only where an axis has one tap.
+        let along = move |i: usize, taps: Taps, tap: usize| {
+            taps.start.wrapping_add(tap.wrapping_mul(dilation[i])).wrapping_mul(strides[i])
+        };
+        let lines = (0..d.real).flat_map(move |z| (0..r.real).map(move |y| along(0, d, z).wrapping_add(along(1, r, y))));
+        let cells = lines.flat_map(move |line| (0..c.real).map(move |x| line.wrapping_add(along(2, c, x))));
+        cells.filter_map(move |at| input.get(from.wrapping_add(at)).copied())
     }
 }
 
-/// An array without a value, to store into.
-#[inline(always)]
-fn zeroed<A: bytemuck::Zeroable>() -> A {
-    A::zeroed()
-}
-
-/// Writes the first `n` lanes of a vector to places that lie `step` apart.
-#[inline(always)]
-fn store_apart<T: Element, L: Lanes<T>>(lanes: L, v: L::V, output: &mut [T], at: usize, step: usize, n: usize) {
-    let mut array: Array<T, L> = zeroed();
-    v.store(lanes, &mut array);
-    crate::access::scatter(output, at, step, n, &array);
-}
-
-/// Finishes one partial result and writes it.
-#[inline(always)]
-fn finish_one<T: Element, R: Reduce<T>>(reduce: R, cell: R::Cell, by: T::Divisor, output: &mut [T], at: usize) {
-    let one = T::one();
-    let v = reduce.finish(one, R::Acc::<T::One>::splat(one, cell), by);
-    store_apart(one, v, output, at, 1, 1);
-}
-
-/// The partial result of one element, without vectors.
-#[inline(always)]
-fn lift_one<T: Element, R: Reduce<T>>(reduce: R, x: T) -> R::Cell {
-    let one = T::one();
-    cell_of::<T, R>(reduce.lift(one, <T::One as Lanes<T>>::V::splat(one, x)))
-}
-
-/// Two partial results into one.
-#[inline(always)]
-fn merge_one<T: Element, R: Reduce<T>>(reduce: R, a: R::Cell, b: R::Cell) -> R::Cell {
-    let one = T::one();
-    cell_of::<T, R>(reduce.merge(one, R::Acc::<T::One>::splat(one, a), R::Acc::<T::One>::splat(one, b)))
-}
-
-#[inline(always)]
-fn cell_of<T: Element, R: Reduce<T>>(acc: R::Acc<T::One>) -> R::Cell {
-    let mut array = zeroed();
-    acc.store(T::one(), &mut array);
-    array.as_ref().first().copied().unwrap_or(R::EMPTY)
+impl<T> Work<'_, T> {
+    /// Calls `visit` for every output.
+    pub(crate) fn each_output(&mut self, mut visit: impl FnMut(&mut Self, Output)) {
+        let job = self.job;
+        job.each_row(false, |row, to| {
+            let [n, c, ..] = row.cell;
+            for x in 0..job.axes[2].output {
+                let taps = [row.taps[0], row.taps[1], job.axes[2].taps(x)];
+                let output = Output { to: to + x * job.to.strides.spatial[2], taps, from: job.from.at(n, c, [0; 3]) };
+                visit(self, output);
+            }
+        });
+    }
 }

@@ -1,202 +1,217 @@
-//! A whole run of elements into one number: global pooling where columns are adjacent (NCHW),
-//! and norms of vectors.
+//! Large planes, each into one number, as they lie in memory. Cell `i` enters lane `i % 16`, on every instruction set;
+//! a lane takes eight after eight into a total, and those that are left one by one; then the lanes merge as a tree.
 //!
-//! Element `i` of the run enters virtual lane `i % 16`; lanes then merge as a tree, `j` with
-//! `j + 8`, then `+ 4`, `+ 2`, `+ 1`. That order belongs to the result, so it is the same for
-//! vectors of every width, and for runs with gaps, which are walked element by element.
+//! ```text
+//!   plane  |0 .. 15|16 .. 31|32 .. 47|    |112 .. 127|  ->  16 partial results  ->  16 totals  ->  8, 4, 2, 1
+//!               \______\________\_____ ... ____/
+//! ```
 
-use super::cells;
-use super::rows::{self, Plain};
-use super::{Windows, finish_one, lift_one, merge_one, zeroed};
+use super::{Output, Work, put};
 use crate::access::Reader;
-use crate::dispatch::Kernel;
+use crate::dispatch::Kernels;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
-use crate::reduce::{Cells, Reduce};
-use crate::view::{Layout, Strides};
+use crate::reduce::{Reduce, Reducer};
 
-/// Vectors of channels that are pooled per walk over the pixels.
-const CHANNELS: usize = 32;
-/// Runs folded side by side: independent chains, so that none waits for itself.
-const SIDE_BY_SIDE: usize = 4;
+/// Most lanes that a backend has for one vector.
+const MOST_LANES: usize = 64;
 
-/// Folds `P` runs of `n` adjacent elements in `V` vectors each.
+/// A total of one lane.
+type Part<T, R> = <R as Reducer<T>>::Part;
+
+/// Pools each plane.
 #[inline(always)]
-fn adjacent<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize, const P: usize>(
-    lanes: L,
-    reduce: R,
-    data: &[T],
-    starts: [usize; P],
-    n: usize,
-) -> [R::Cell; P] {
-    let mut acc = [[R::Acc::<L>::splat(lanes, R::EMPTY); V]; P];
-    let width = V * L::N;
-    let whole = n - n % width;
-    if let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) {
-        for i in (0..whole).step_by(width) {
-            for (acc, start) in acc.iter_mut().zip(starts) {
-                for (acc, array) in acc.iter_mut().zip(reader.at(start + i)) {
-                    let next = reduce.lift(lanes, L::V::load(lanes, array));
-                    *acc = reduce.merge(lanes, *acc, next);
-                }
-            }
-        }
-    }
-    let mut results = [R::EMPTY; P];
-    for (result, (acc, start)) in results.iter_mut().zip(acc.into_iter().zip(starts)) {
-        let tail = data.get(start + whole..start + n).unwrap_or(&[]);
-        *result = tree(lanes, reduce, acc, tail);
-    }
-    results
-}
-
-/// Folds `P` runs of `n` adjacent elements, which start at `starts`.
-#[inline(always)]
-pub(crate) fn runs<T: Element, L: Lanes<T>, R: Reduce<T>, const P: usize>(
-    lanes: L,
-    reduce: R,
-    data: &[T],
-    starts: [usize; P],
-    n: usize,
-) -> [R::Cell; P] {
-    match VIRTUAL_LANES / L::N {
-        16 => adjacent::<T, L, R, 16, P>(lanes, reduce, data, starts, n),
-        8 => adjacent::<T, L, R, 8, P>(lanes, reduce, data, starts, n),
-        4 => adjacent::<T, L, R, 4, P>(lanes, reduce, data, starts, n),
-        2 => adjacent::<T, L, R, 2, P>(lanes, reduce, data, starts, n),
-        _ => adjacent::<T, L, R, 1, P>(lanes, reduce, data, starts, n),
-    }
-}
-
-/// Lets the last elements of a run, fewer than the virtual lanes, enter; then merges the lanes.
-#[inline(always)]
-fn tree<T: Element, L: Lanes<T>, R: Reduce<T>, const V: usize>(
-    lanes: L,
-    reduce: R,
-    mut acc: [R::Acc<L>; V],
-    tail: &[T],
-) -> R::Cell {
-    if !tail.is_empty() {
-        let mut arrays: [Cells<T, L, R>; V] = zeroed();
-        for (array, acc) in arrays.iter_mut().zip(acc) {
-            acc.store(lanes, array);
-        }
-        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut arrays);
-        for (cell, x) in cells.iter_mut().zip(tail) {
-            *cell = merge_one::<T, R>(reduce, *cell, lift_one(reduce, *x));
-        }
-        for (array, acc) in arrays.iter().zip(&mut acc) {
-            *acc = R::Acc::<L>::load(lanes, array);
-        }
-    }
-    let mut half = V / 2;
-    while half > 0 {
-        for v in 0..half {
-            acc[v] = reduce.merge(lanes, acc[v], acc[v + half]);
-        }
-        half /= 2;
-    }
-    let mut last: Cells<T, L, R> = zeroed();
-    acc[0].store(lanes, &mut last);
-    let cells = last.as_mut();
-    let mut half = L::N / 2;
-    while half > 0 {
-        for j in 0..half {
-            cells[j] = merge_one::<T, R>(reduce, cells[j], cells[j + half]);
-        }
-        half /= 2;
-    }
-    cells[0]
-}
-
-/// Every image and channel into one number.
-pub(crate) struct Global<'i, 'o, T, R>(pub(crate) Windows<'i, 'o, T, R>);
-
-impl<T: Element, R: Reduce<T>> Kernel<T> for Global<'_, '_, T, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(mut self, lanes: L) {
-        let Layout { shape, strides } = self.0.from;
-        let [depth, rows, cols] = shape.spatial;
-        let [depth_step, row_step, col_step] = strides.spatial;
-        let by = self.0.divisor(self.0.axes.map(|axis| axis.taps(0)));
-        let flat = (rows == 1 || row_step == cols) && (depth == 1 || depth_step == rows * cols);
-        for n in 0..shape.batch {
-            if col_step != 1 {
-                self.pixel_by_pixel(lanes, n, by);
-            } else if flat {
-                self.planes(lanes, n, depth * rows * cols, by);
+pub(super) fn run<T: Element, L: Lanes<T>, R>(lanes: L, reduce: R, work: &mut Work<'_, T>)
+where
+    R: Reduce<T, L> + Reduce<T, T::One>,
+{
+    let job = work.job;
+    let len = job.from.shape.spatial.iter().fold(1usize, |len, extent| len.wrapping_mul(*extent));
+    let by = T::one().by(job.divisor::<T>(job.axes.map(|axis| axis.taps(0))));
+    for n in 0..job.from.shape.batch {
+        for c in 0..job.from.shape.channels {
+            let from = job.from.at(n, c, [0; 3]);
+            let part = if !job.from.is_flat() {
+                gaps::<T, R>(reduce, work, [n, c])
+            } else if let Some(plane) = from.checked_add(len).and_then(|end| work.input.get(from..end)) {
+                lanes.enter(
+                    #[inline(always)]
+                    || whole::<T, L, R>(lanes, reduce, plane),
+                )
             } else {
-                self.planes_with_gaps(n, by);
-            }
+                return;
+            };
+            let total = Reduce::<T, T::One>::of_part(reduce, T::one(), part);
+            let result = Reduce::<T, T::One>::finish_total(reduce, T::one(), total, &by);
+            put::<T, T::One, 1>(T::one(), [result], work.output, job.to.at(n, c, [0; 3]), 1, 1);
         }
     }
 }
 
-impl<T: Element, R: Reduce<T>> Global<'_, '_, T, R> {
-    #[inline(always)]
-    fn put(&mut self, n: usize, c: usize, cell: R::Cell, by: T::Divisor) {
-        finish_one(self.0.reduce, cell, by, self.0.output, self.0.to.at(n, c, [0; 3]));
-    }
-
-    /// Lanes along the plane.
-    #[inline(always)]
-    fn planes<L: Lanes<T>>(&mut self, lanes: L, n: usize, len: usize, by: T::Divisor) {
-        let channels = self.0.from.shape.channels;
-        let mut c = 0;
-        while c + SIDE_BY_SIDE <= channels {
-            let starts: [usize; SIDE_BY_SIDE] = core::array::from_fn(|p| self.0.from.at(n, c + p, [0; 3]));
-            for (p, cell) in runs(lanes, self.0.reduce, self.0.input, starts, len).into_iter().enumerate() {
-                self.put(n, c + p, cell, by);
-            }
-            c += SIDE_BY_SIDE;
-        }
-        while c < channels {
-            let [cell] = runs(lanes, self.0.reduce, self.0.input, [self.0.from.at(n, c, [0; 3])], len);
-            self.put(n, c, cell, by);
-            c += 1;
-        }
-    }
-
-    /// The same order, element by element: the same code for every instruction set.
-    #[inline(never)]
-    fn planes_with_gaps(&mut self, n: usize, by: T::Divisor) {
-        for c in 0..self.0.from.shape.channels {
-            let mut cells = [R::EMPTY; VIRTUAL_LANES];
-            for (i, at) in pixels(self.0.from, n, c).enumerate() {
-                if let (Some(cell), Some(x)) = (cells.get_mut(i % VIRTUAL_LANES), self.0.input.get(at)) {
-                    *cell = merge_one::<T, R>(self.0.reduce, *cell, lift_one(self.0.reduce, *x));
-                }
-            }
-            let one = T::one();
-            let cell = tree(one, self.0.reduce, cells.map(|cell| R::Acc::<T::One>::splat(one, cell)), &[]);
-            self.put(n, c, cell, by);
-        }
-    }
-
-    /// Lanes over channels, pixels in their order.
-    #[inline(always)]
-    fn pixel_by_pixel<L: Lanes<T>>(&mut self, lanes: L, n: usize, by: T::Divisor) {
-        let mut tile: [Cells<T, L, R>; CHANNELS] = zeroed();
-        let cells: &mut [R::Cell] = bytemuck::must_cast_slice_mut(&mut tile);
-        let Strides { channel: step, .. } = self.0.from.strides;
-        let mut c = 0;
-        while c < self.0.from.shape.channels {
-            let width = cells.len().min(self.0.from.shape.channels - c);
-            let Some(cells) = cells.get_mut(..width) else { return };
-            let rows = pixels(self.0.from, n, c);
-            rows::fold_all(lanes, Plain::<T, _>::new(self.0.reduce), self.0.input, step, rows, cells);
-            let (to, step) = (self.0.to.at(n, c, [0; 3]), self.0.to.strides.channel);
-            cells::finish(lanes, self.0.reduce, cells, by, self.0.output, to, step);
-            c += width;
-        }
-    }
-}
-
-/// The cells of a channel, in row-major order.
+/// The total of a plane without gaps.
 #[inline(always)]
-fn pixels(layout: Layout<3>, n: usize, c: usize) -> impl Iterator<Item = usize> {
-    let [depth, rows, cols] = layout.shape.spatial;
-    (0..depth).flat_map(move |z| (0..rows).flat_map(move |y| (0..cols).map(move |x| layout.at(n, c, [z, y, x]))))
+fn whole<T: Element, L: Lanes<T>, R>(lanes: L, reduce: R, plane: &[T]) -> Part<T, R>
+where
+    R: Reduce<T, L> + Reduce<T, T::One>,
+{
+    // As many vectors as make up the lanes of the order; where that does not matter, one.
+    match L::N {
+        1 => total::<T, L, R, 16>(lanes, reduce, plane),
+        2 => total::<T, L, R, 8>(lanes, reduce, plane),
+        4 => total::<T, L, R, 4>(lanes, reduce, plane),
+        8 => total::<T, L, R, 2>(lanes, reduce, plane),
+        _ => total::<T, L, R, 1>(lanes, reduce, plane),
+    }
+}
+
+/// The total of a plane whose rows lie apart, by way of a copy of a few cells at a time: the same code for every
+/// instruction set.
+#[inline(never)]
+fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]: [usize; 2]) -> Part<T, R> {
+    let one = T::one();
+    let taps = work.job.axes.map(|axis| axis.taps(0));
+    let mut cells = Output { to: 0, taps, from: work.job.from.at(n, c, [0; 3]) }.cells(work.job, work.input);
+    let mut totals = [None; VIRTUAL_LANES];
+    loop {
+        let mut copy = [T::zeroed(); 8 * VIRTUAL_LANES];
+        let mut len = 0;
+        for (to, cell) in copy.iter_mut().zip(&mut cells) {
+            *to = cell;
+            len += 1;
+        }
+        let mut done = 0;
+        if let Some(reader) = Reader::<T, Array<T, T::One>>::new(&copy) {
+            (totals, done) = Steps { lanes: one, reduce, reader }.totals(len, totals);
+        }
+        if len < copy.len() {
+            return merged::<T, T::One, R, VIRTUAL_LANES>(one, reduce, totals, copy.get(done..len).unwrap_or(&[]));
+        }
+    }
+}
+
+/// `K` vectors at a time.
+struct Steps<'a, T: Element, L: Lanes<T>, R, const K: usize> {
+    lanes: L,
+    reduce: R,
+    reader: Reader<'a, T, Array<T, L>>,
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<'_, T, L, R, K> {
+    /// Vector `k` of the elements from `at` on.
+    #[inline(always)]
+    fn read(&self, at: usize, k: usize) -> R::Acc {
+        let array = self.reader.at(at + k * L::N);
+        self.reduce.lift(self.lanes, L::V::load(self.lanes, array), 0)
+    }
+
+    #[inline(always)]
+    fn both(&self, a: R::Acc, b: R::Acc) -> R::Acc {
+        self.reduce.merge(self.lanes, a, b)
+    }
+
+    /// Neighbours, then neighbours of these.
+    #[inline(always)]
+    fn four(&self, at: usize, k: usize) -> R::Acc {
+        let step = K * L::N;
+        let low = self.both(self.read(at, k), self.read(at + step, k));
+        self.both(low, self.both(self.read(at + 2 * step, k), self.read(at + 3 * step, k)))
+    }
+
+    #[inline(always)]
+    fn eight(&self, at: usize, k: usize) -> R::Acc {
+        self.both(self.four(at, k), self.four(at + 4 * K * L::N, k))
+    }
+
+    #[inline(always)]
+    fn enter(&self, total: Option<R::Total>, acc: R::Acc) -> Option<R::Total> {
+        Some(match total {
+            Some(total) => self.reduce.enter(self.lanes, total, acc),
+            None => self.reduce.total(self.lanes, acc),
+        })
+    }
+
+    /// With as many of `len` elements as fill the lanes; and how many they are.
+    #[inline(always)]
+    fn totals(&self, len: usize, mut totals: [Option<R::Total>; K]) -> ([Option<R::Total>; K], usize) {
+        let (step, mut done) = (K * L::N, 0);
+        while done + 8 * step <= len {
+            for (k, total) in totals.iter_mut().enumerate() {
+                *total = self.enter(*total, self.eight(done, k));
+            }
+            done += 8 * step;
+        }
+        while done + step <= len {
+            for (k, total) in totals.iter_mut().enumerate() {
+                *total = self.enter(*total, self.read(done, k));
+            }
+            done += step;
+        }
+        (totals, done)
+    }
+}
+
+#[inline(always)]
+fn total<T: Element, L: Lanes<T>, R, const K: usize>(lanes: L, reduce: R, plane: &[T]) -> Part<T, R>
+where
+    R: Reduce<T, L> + Reduce<T, T::One>,
+{
+    let (mut totals, mut done) = ([None; K], 0);
+    if let Some(reader) = Reader::<T, Array<T, L>>::new(plane) {
+        (totals, done) = Steps { lanes, reduce, reader }.totals(plane.len(), totals);
+    }
+    merged::<T, L, R, K>(lanes, reduce, totals, plane.get(done..).unwrap_or(&[]))
+}
+
+/// The total of all lanes, each of which may get one more cell.
+#[inline(always)]
+fn merged<T: Element, L: Lanes<T>, R, const K: usize>(
+    lanes: L,
+    reduce: R,
+    totals: [Option<<R as Reduce<T, L>>::Total>; K],
+    rest: &[T],
+) -> Part<T, R>
+where
+    R: Reduce<T, L> + Reduce<T, T::One>,
+{
+    let one = T::one();
+    let mut parts = [<Part<T, R> as bytemuck::Zeroable>::zeroed(); MOST_LANES];
+    let mut filled = 0;
+    for total in totals.iter().flatten() {
+        if let Some(parts) = parts.get_mut(filled..) {
+            Reduce::<T, L>::parts(reduce, lanes, *total, parts);
+        }
+        filled += L::N;
+    }
+    for (i, x) in rest.iter().enumerate() {
+        let Some(to) = parts.get_mut(i) else { break };
+        let acc = Reduce::<T, T::One>::lift(reduce, one, L1::<T>::splat(one, *x), 0);
+        let total = if i < filled {
+            Reduce::<T, T::One>::enter(reduce, one, Reduce::<T, T::One>::of_part(reduce, one, *to), acc)
+        } else {
+            filled = i + 1;
+            Reduce::<T, T::One>::total(reduce, one, acc)
+        };
+        *to = part::<T, R>(reduce, total);
+    }
+    let mut half = VIRTUAL_LANES.max(K * L::N) / 2;
+    while half > 0 {
+        for j in 0..half.min(filled.saturating_sub(half)) {
+            let [a, b] = [parts[j % MOST_LANES], parts[(j + half) % MOST_LANES]]
+                .map(|part| Reduce::<T, T::One>::of_part(reduce, one, part));
+            parts[j % MOST_LANES] = part::<T, R>(reduce, Reduce::<T, T::One>::merge_totals(reduce, one, a, b));
+        }
+        filled = filled.min(half);
+        half /= 2;
+    }
+    parts[0]
+}
+
+/// A vector of one lane.
+type L1<T> = <<T as Kernels>::One as Lanes<T>>::V;
+
+#[inline(always)]
+fn part<T: Element, R: Reduce<T, T::One>>(reduce: R, total: R::Total) -> Part<T, R> {
+    let mut part = [<R::Part as bytemuck::Zeroable>::zeroed()];
+    reduce.parts(T::one(), total, &mut part);
+    part[0]
 }

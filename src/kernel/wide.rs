@@ -1,33 +1,23 @@
 //! Averages of integers over windows with more taps than a sum can hold: output by output, in
 //! 64 bits. Exact sums have no order, so whole images come here as windows too.
 
-use super::Windows;
-use super::by_row::{Row, RowPass};
+use super::Work;
+use crate::access::scatter;
 use crate::element::Element;
-use crate::reduce::Mean;
+use crate::reduce::Bounds;
 
 /// Averages every window.
-pub(crate) fn run<T: Element>(mut w: Windows<'_, '_, T, Mean<T>>) {
-    w.each_row(&mut Wide);
-}
-
-/// One wide sum per output.
-struct Wide;
-
-impl<T: Element> RowPass<T, Mean<T>> for Wide {
-    fn row(&mut self, w: &mut Windows<'_, '_, T, Mean<T>>, row: Row) {
-        let cols = w.axes[2];
-        for x in 0..cols.output {
-            let c = cols.taps(x);
-            if c.real == 0 {
-                w.put(row, x, w.fill);
-                continue;
+pub(crate) fn run<T: Element>(work: &mut Work<'_, T>, bounds: Bounds<T>) {
+    let job = work.job;
+    work.each_output(|work, output| {
+        let mean = match output.is_empty() {
+            true => work.fill,
+            false => {
+                let real = output.taps.iter().fold(1usize, |real, taps| real.wrapping_mul(taps.real));
+                let count = job.divisor.count(&job.axes, output.taps);
+                bounds.nearest(T::wide_mean(&job.finish, output.cells(job, work.input), count, real as isize))
             }
-            let taps = [row.axes[0], row.axes[1], c];
-            let real: usize = taps.iter().map(|taps| taps.real).product();
-            let values = w.taps(row, x).filter_map(|at| w.input.get(at).copied());
-            let mean = T::wide_mean(&w.finish, values, w.divisor.count(&w.axes, taps), real as isize);
-            w.put(row, x, w.reduce.0.nearest(mean));
-        }
-    }
+        };
+        scatter(work.output, output.to, 1, 1, &[mean]);
+    });
 }

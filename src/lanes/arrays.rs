@@ -1,7 +1,7 @@
 //! Portable lanes where `wide` has no instructions: arrays and plain loops, which the compiler
 //! may vectorise (Helium, 32-bit NEON).
 
-use super::{Indices, Lanes, Register, Scalar};
+use super::{Indices, Instructions, Lanes, Register, Scalar, plain_instructions};
 use crate::round::Ratio;
 
 /// Whether these lanes are faster than one element at a time.
@@ -10,6 +10,8 @@ pub(crate) const PORTABLE_IS_SIMD: bool = false;
 /// Lanes of 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Portable;
+
+plain_instructions!(Portable);
 
 /// The best lanes that are known when compiling.
 pub(crate) type Native = Scalar;
@@ -65,7 +67,7 @@ fn zip<T: Copy, const N: usize>(a: [T; N], b: [T; N], f: impl Fn(T, T) -> T) -> 
 
 /// Every operation is [`Scalar`]'s, element by element.
 macro_rules! lanes {
-    ($($T:ty, sums in $Sum:ty, few in $Few:ty, over $Divisor:ty, $n:literal;)*) => {$(
+    ($($T:ty, sums in $Sum:ty, few in $Few:ty, over $Divisor:ty as $By:ty, $by:expr, $by_each:expr, $lane:expr, $n:literal;)*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
             type V = [$T; $n];
@@ -118,19 +120,38 @@ macro_rules! lanes {
                 zip(a, b, |a, b| Lanes::<$T>::mul(Scalar, a, b))
             }
 
+            type By = $By;
+
             #[inline(always)]
-            fn mean(self, sum: [$Sum; $n], by: $Divisor) -> [$T; $n] {
-                sum.map(|sum| Lanes::<$T>::mean(Scalar, sum, by))
+            fn by(self, divisor: $Divisor) -> $By {
+                ($by)(divisor)
+            }
+
+            #[inline(always)]
+            fn by_each(self, counts: &[$Sum; $n]) -> Option<$By> {
+                ($by_each)(counts)
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: [$Sum; $n], by: &$By) -> [$T; $n] {
+                let by_lane: fn(&$By, usize) -> &$Divisor = $lane;
+                core::array::from_fn(|i| Lanes::<$T>::mean(Scalar, sum[i], by_lane(by, i)))
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: Self::Sum, b: Self::Sum) -> (Self::Sum, Self::Sum) {
+                let pairs: [($Sum, $Sum); $n] = core::array::from_fn(|i| Lanes::<$T>::add_exactly(Scalar, a[i], b[i]));
+                (pairs.map(|pair| pair.0), pairs.map(|pair| pair.1))
             }
         }
     )*};
 }
 lanes! {
-    f32, sums in f32, few in f32, over f32, 4;
-    f64, sums in f64, few in f64, over f64, 2;
-    i8, sums in i32, few in i16, over Ratio, 16;
-    u8, sums in i32, few in u16, over Ratio, 16;
-    i16, sums in i32, few in i32, over Ratio, 8;
+    f32, sums in f32, few in f32, over f32 as [f32; 4], |by| [by; 4], |by: &[f32; 4]| Some(*by), |by, i| &by[i], 4;
+    f64, sums in f64, few in f64, over f64 as [f64; 2], |by| [by; 2], |by: &[f64; 2]| Some(*by), |by, i| &by[i], 2;
+    i8, sums in i32, few in i16, over Ratio as Ratio, |by| by, |_| None, |by, _| by, 16;
+    u8, sums in i32, few in u16, over Ratio as Ratio, |by| by, |_| None, |by, _| by, 16;
+    i16, sums in i32, few in i32, over Ratio as Ratio, |by| by, |_| None, |by, _| by, 8;
 }
 
 #[cfg(feature = "half")]

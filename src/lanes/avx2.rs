@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Lanes, Read, Register, composite, few_like_many};
+use super::{Indices, Instructions, Lanes, Read, Register, composite, few_like_many};
 use crate::round::Ratio;
 use core::arch::x86_64::*;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -29,6 +29,19 @@ impl Avx2 {
             known => known,
         };
         (known == 2).then_some(Self(()))
+    }
+}
+
+impl Instructions for Avx2 {
+    #[inline(always)]
+    fn enter<A>(self, f: impl FnOnce() -> A) -> A {
+        #[target_feature(enable = "avx2,f16c")]
+        #[inline(never)]
+        fn entered<A, F: FnOnce() -> A>(f: F) -> A {
+            f()
+        }
+        // SAFETY: the token proves AVX2 and F16C.
+        unsafe { entered(f) }
     }
 }
 
@@ -104,16 +117,6 @@ composite!(Avx2, I32x8, 2, [i32; 16]);
 composite!(Avx2, I16x16, 2, [i16; 32]);
 composite!(Avx2, U16x16, 2, [u16; 32]);
 
-/// The same value, which is not put off. LLVM 22 would move a sum to the end of the loop where it is used, and keep
-/// every term on the stack until then.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn now(mut x: __m256) -> __m256 {
-    // SAFETY: no instruction; it touches nothing but its operand.
-    unsafe { core::arch::asm!("/* {0} */", inout(ymm_reg) x, options(nomem, nostack, preserves_flags)) };
-    x
-}
-
 // Shuffles work within halves; crossing the halves first costs the same and orders them.
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -169,11 +172,12 @@ macro_rules! prefetch {
 
 macro_rules! float {
     ($(
-        $V:ident: $T:ty, $n:literal, indices $Index:ty, $max:ident, $min:ident, $cmp:ident, $or:ident, $blend:ident,
-        $add:ident, $mul:ident, $div:ident { $($pick:tt)* }
+        $V:ident: $T:ty, $n:literal, indices $Index:ty, $max:ident, $min:ident, $cmp:ident, $or:ident, $and:ident,
+        $blend:ident, $add:ident, $sub:ident, $mul:ident, $div:ident { $($pick:tt)* }
     )*) => {$(
         impl Lanes<$T> for Avx2 {
             const N: usize = $n;
+            const TILE: usize = 4;
             type V = $V;
             type Sum = $V;
             type Index = $Index;
@@ -228,10 +232,32 @@ macro_rules! float {
                 $V(safe!($mul(a.0, b.0)))
             }
 
+            type By = $V;
+
             #[inline(always)]
-            fn mean(self, sum: $V, by: $T) -> $V {
-                let by = $V::splat(self, by);
+            fn by(self, divisor: $T) -> $V {
+                $V::splat(self, divisor)
+            }
+
+            #[inline(always)]
+            fn by_each(self, counts: &[$T; $n]) -> Option<$V> {
+                Some($V::load(self, counts))
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: $V, by: &$V) -> $V {
                 $V(safe!($div(sum.0, by.0)))
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: $V, b: $V) -> ($V, $V) {
+                let sum = safe!($add(a.0, b.0));
+                let of_b = safe!($sub(sum, a.0));
+                let of_a = safe!($sub(sum, of_b));
+                let (a_lacks, b_lacks) = (safe!($sub(a.0, of_a)), safe!($sub(b.0, of_b)));
+                let lacks = safe!($add(a_lacks, b_lacks));
+                let finite = safe!($cmp::<_CMP_ORD_Q>(lacks, lacks));
+                ($V(sum), $V(safe!($and(lacks, finite))))
             }
 
             $($pick)*
@@ -239,46 +265,45 @@ macro_rules! float {
     )*};
 }
 float! {
-    F32x8: f32, 8, indices U32x8, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_or_ps, _mm256_blendv_ps,
-        _mm256_add_ps, _mm256_mul_ps, _mm256_div_ps {
+    F32x8: f32, 8, indices U32x8, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_or_ps, _mm256_and_ps,
+        _mm256_blendv_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps {
         #[inline(always)]
-        fn pick<const IGNORE_NAN: bool>(self, (a, ai): (F32x8, U32x8), (b, bi): (F32x8, U32x8)) -> (F32x8, U32x8) {
-            let greater = safe!(_mm256_cmp_ps::<_CMP_GT_OQ>(b.0, a.0));
-            let x = if IGNORE_NAN { a.0 } else { b.0 };
-            let nan = safe!(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
-            let later = safe!(_mm256_or_ps(greater, nan));
-            let v = safe!(_mm256_blendv_ps(a.0, b.0, later));
-            let mask: __m256i = bytemuck::must_cast(later);
-            (F32x8(v), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
-        }
-
-        #[inline(always)]
-        fn pick_number<const IGNORE_NAN: bool>(
+        fn pick<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
             self,
             (a, ai): (F32x8, U32x8),
             (b, bi): (F32x8, U32x8),
         ) -> (F32x8, U32x8) {
-            let greater = safe!(_mm256_cmp_ps::<_CMP_GT_OQ>(b.0, a.0));
-            let mask: __m256i = bytemuck::must_cast(greater);
-            // `max` gives the second of equals.
-            (F32x8(safe!(_mm256_max_ps(b.0, a.0))), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
-        }
-
-        // A sum: adders are idle where maxima are picked. It is NaN for infinities of both signs too.
-        #[inline(always)]
-        fn see<const K: usize>(self, seen: F32x8, values: [F32x8; K]) -> F32x8 {
-            // These first, or each would wait for the one before.
-            let of_these = values.into_iter().reduce(|a, b| Lanes::<f32>::add(self, a, b));
-            of_these.map_or(seen, |of_these| F32x8(safe!(now(Lanes::<f32>::add(self, seen, of_these).0))))
-        }
-
-        #[inline(always)]
-        fn saw_nan(self, seen: F32x8) -> bool {
-            safe!(_mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(seen.0, seen.0))) != 0
+            let takes = safe!(picks::<IGNORE_NAN, ANY_ORDER>((a.0, ai.0), (b.0, bi.0)));
+            let v = safe!(_mm256_blendv_ps(a.0, b.0, takes));
+            let mask: __m256i = bytemuck::must_cast(takes);
+            (F32x8(v), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
         }
     }
-    F64x4: f64, 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_or_pd, _mm256_blendv_pd,
-        _mm256_add_pd, _mm256_mul_pd, _mm256_div_pd {}
+    F64x4: f64, 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_or_pd, _mm256_and_pd,
+        _mm256_blendv_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd {}
+}
+
+/// Where `b` is to be picked rather than `a`; see [`super::picks`].
+#[target_feature(enable = "avx2")]
+#[inline]
+fn picks<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
+    (a, ai): (__m256, __m256i),
+    (b, bi): (__m256, __m256i),
+) -> __m256 {
+    let greater = _mm256_cmp_ps::<_CMP_GT_OQ>(b, a);
+    let x = if IGNORE_NAN { a } else { b };
+    let nan = _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x);
+    if !ANY_ORDER {
+        return _mm256_or_ps(greater, nan);
+    }
+    let y = if IGNORE_NAN { b } else { a };
+    let number = _mm256_cmp_ps::<_CMP_ORD_Q>(y, y);
+    // Cells of a plane are numbered below 2^32: flipped, the first bit orders them as signed numbers do.
+    let flip = _mm256_set1_epi32(i32::MIN);
+    let later = _mm256_cmpgt_epi32(_mm256_xor_si256(bi, flip), _mm256_xor_si256(ai, flip));
+    let later = _mm256_castsi256_ps(later);
+    let first = _mm256_andnot_ps(later, _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b));
+    _mm256_or_ps(_mm256_or_ps(greater, first), _mm256_and_ps(nan, _mm256_or_ps(number, later)))
 }
 
 /// Sums of up to `$most` taps in 16 bits.
@@ -318,6 +343,7 @@ macro_rules! integer {
     )*) => {$(
         impl Lanes<$T> for Avx2 {
             const N: usize = $n;
+            const TILE: usize = 4;
             type V = $V;
             type Sum = [I32x8; $k];
             type Index = Indices<$n>;
@@ -362,20 +388,32 @@ macro_rules! integer {
                 )
             }
 
+            type By = Ratio;
+
             #[inline(always)]
-            fn mean(self, sum: [I32x8; $k], by: Ratio) -> $V {
+            fn by(self, divisor: Ratio) -> Ratio {
+                divisor
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: [I32x8; $k], by: &Ratio) -> $V {
                 let quotients = if by.small {
                     sum.map(
                         #[inline(always)]
-                        |sum| safe!(small_quotient(sum.0, &by)),
+                        |sum| safe!(small_quotient(sum.0, by)),
                     )
                 } else {
                     sum.map(
                         #[inline(always)]
-                        |sum| safe!(quotient(sum.0, &by)),
+                        |sum| safe!(quotient(sum.0, by)),
                     )
                 };
                 $V(safe!($pack(quotients)))
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: [I32x8; $k], b: [I32x8; $k]) -> ([I32x8; $k], [I32x8; $k]) {
+                (Lanes::<$T>::add(self, a, b), [I32x8(safe!(_mm256_setzero_si256())); $k])
             }
         }
     )*};

@@ -55,6 +55,7 @@ macro_rules! lanes {
     ($($H:ident),*) => {$(
         impl<L: Convert<$H>> Lanes<$H> for L {
             const N: usize = <L as Lanes<f32>>::N;
+            const TILE: usize = <L as Lanes<f32>>::TILE;
             type V = Widened<L, $H>;
             type Sum = <L as Lanes<f32>>::Sum;
             type Index = <L as Lanes<f32>>::Index;
@@ -91,43 +92,36 @@ macro_rules! lanes {
                 Lanes::<f32>::mul(self, a, b)
             }
 
+            type By = <L as Lanes<f32>>::By;
+
             #[inline(always)]
-            fn mean(self, sum: Self::Sum, by: f32) -> Self::V {
+            fn by(self, divisor: f32) -> Self::By {
+                Lanes::<f32>::by(self, divisor)
+            }
+
+            #[inline(always)]
+            fn by_each(self, counts: &<Self::Sum as Register<L>>::Array) -> Option<Self::By> {
+                Lanes::<f32>::by_each(self, counts)
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: Self::Sum, by: &Self::By) -> Self::V {
                 Widened(Lanes::<f32>::mean(self, sum, by), PhantomData)
             }
 
             #[inline(always)]
-            fn pick<const IGNORE_NAN: bool>(
+            fn add_exactly(self, a: Self::Sum, b: Self::Sum) -> (Self::Sum, Self::Sum) {
+                Lanes::<f32>::add_exactly(self, a, b)
+            }
+
+            #[inline(always)]
+            fn pick<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
                 self,
                 (a, ai): (Self::V, Self::Index),
                 (b, bi): (Self::V, Self::Index),
             ) -> (Self::V, Self::Index) {
-                let (v, i) = Lanes::<f32>::pick::<IGNORE_NAN>(self, (a.0, ai), (b.0, bi));
+                let (v, i) = Lanes::<f32>::pick::<IGNORE_NAN, ANY_ORDER>(self, (a.0, ai), (b.0, bi));
                 (Widened(v, PhantomData), i)
-            }
-
-            #[inline(always)]
-            fn pick_number<const IGNORE_NAN: bool>(
-                self,
-                (a, ai): (Self::V, Self::Index),
-                (b, bi): (Self::V, Self::Index),
-            ) -> (Self::V, Self::Index) {
-                let (v, i) = Lanes::<f32>::pick_number::<IGNORE_NAN>(self, (a.0, ai), (b.0, bi));
-                (Widened(v, PhantomData), i)
-            }
-
-            #[inline(always)]
-            fn see<const K: usize>(self, seen: Self::Sum, values: [Self::V; K]) -> Self::Sum {
-                let values = core::array::from_fn(
-                    #[inline(always)]
-                    |i| values[i].0,
-                );
-                Lanes::<f32>::see::<K>(self, seen, values)
-            }
-
-            #[inline(always)]
-            fn saw_nan(self, seen: Self::Sum) -> bool {
-                Lanes::<f32>::saw_nan(self, seen)
             }
         }
     )*};

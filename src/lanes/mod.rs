@@ -92,14 +92,38 @@ pub trait Register<L: Copy>: Copy {
 
 /// The elements of a vector of `T` on `L`, in memory.
 pub(crate) type Array<T, L> = <<L as Lanes<T>>::V as Register<L>>::Array;
-/// The indices beside a vector of `T` on `L`.
-pub(crate) type Index<T, L> = <L as Lanes<T>>::Index;
+/// As many sums of elements, in memory.
+pub(crate) type SumArray<T, L> = <<L as Lanes<T>>::Sum as Register<L>>::Array;
+/// As many indices, in memory.
+pub(crate) type IndexArray<T, L> = <<L as Lanes<T>>::Index as Register<L>>::Array;
+
+/// An instruction set, as a token that can only be had where it is.
+pub trait Instructions: Copy {
+    /// Calls `f` as a function of its own, in which these instructions may be used: what is inlined into `f` has them,
+    /// and nothing else.
+    fn enter<A>(self, f: impl FnOnce() -> A) -> A;
+}
+
+/// Tokens of what every processor has.
+macro_rules! plain_instructions {
+    ($L:ty) => {
+        impl Instructions for $L {
+            #[inline(never)]
+            fn enter<A>(self, f: impl FnOnce() -> A) -> A {
+                f()
+            }
+        }
+    };
+}
+pub(crate) use plain_instructions;
 
 /// Vectors of `N` elements on one instruction set, and as many sums and indices beside them.
-pub trait Lanes<T: Element>: Copy {
+pub trait Lanes<T: Element>: Instructions {
     /// Elements per vector; a power of two, at most [`VIRTUAL_LANES`] where sums depend on their order
     /// and 64 elsewhere.
     const N: usize;
+    /// Vectors of elements that kernels work on side by side: as many as leave room for partial results.
+    const TILE: usize = 1;
     /// `N` elements.
     type V: Register<Self, Item = T>;
     /// `N` sums of elements.
@@ -131,8 +155,19 @@ pub trait Lanes<T: Element>: Copy {
     fn add(self, a: Self::Sum, b: Self::Sum) -> Self::Sum;
     /// Multiplies pair by pair.
     fn mul(self, a: Self::Sum, b: Self::Sum) -> Self::Sum;
-    /// Each sum over the divisor, rounded once.
-    fn mean(self, sum: Self::Sum, by: T::Divisor) -> Self::V;
+    /// A divisor as `mean` takes it.
+    type By: Copy;
+    /// The same divisor for every sum.
+    fn by(self, divisor: T::Divisor) -> Self::By;
+    /// A divisor for each sum, one a lane; `None` where sums are not divided by plain numbers.
+    #[inline(always)]
+    fn by_each(self, _counts: &<Self::Sum as Register<Self>>::Array) -> Option<Self::By> {
+        None
+    }
+    /// Each sum over its divisor, rounded once.
+    fn mean(self, sum: Self::Sum, by: &Self::By) -> Self::V;
+    /// Adds pair by pair, and gives what the rounded sums lack; nothing where they are not finite.
+    fn add_exactly(self, a: Self::Sum, b: Self::Sum) -> (Self::Sum, Self::Sum);
     /// Elements as sums of one term each, of few.
     fn widen_few(self, v: Self::V) -> Self::Few;
     /// Adds pair by pair.
@@ -140,10 +175,10 @@ pub trait Lanes<T: Element>: Copy {
     /// Sums of few as sums.
     fn many(self, few: Self::Few) -> Self::Sum;
 
-    /// Of each pair the greater with its index, the first of equals. The last NaN is greater than all,
-    /// or less than all if `IGNORE_NAN`.
+    /// Of each pair the greater with its index, and of equals the first. The last NaN is greater than all, or less
+    /// than all if `IGNORE_NAN`. `b` comes after `a`, unless `ANY_ORDER`: then their indices say which is first.
     #[inline(always)]
-    fn pick<const IGNORE_NAN: bool>(
+    fn pick<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
         self,
         (a, ai): (Self::V, Self::Index),
         (b, bi): (Self::V, Self::Index),
@@ -159,41 +194,23 @@ pub trait Lanes<T: Element>: Copy {
         let a = values.as_mut().iter_mut().zip(indices.as_mut());
         let b = others.as_ref().iter().zip(other_indices.as_ref());
         for ((x, i), (y, j)) in a.zip(b) {
-            let later = picks::<T, IGNORE_NAN>(*x, *y);
-            *x = if later { *y } else { *x };
-            *i = if later { *j } else { *i };
+            let takes = picks::<T, IGNORE_NAN>(*x, *y, !ANY_ORDER || j > i);
+            *x = if takes { *y } else { *x };
+            *i = if takes { *j } else { *i };
         }
         (Self::V::load(self, &values), Self::Index::load(self, &indices))
     }
-
-    /// `pick`, which may be wrong where a value is NaN, if [`Self::saw_nan`] says so.
-    #[inline(always)]
-    fn pick_number<const IGNORE_NAN: bool>(
-        self,
-        a: (Self::V, Self::Index),
-        b: (Self::V, Self::Index),
-    ) -> (Self::V, Self::Index) {
-        self.pick::<IGNORE_NAN>(a, b)
-    }
-
-    /// What has been seen, with these values; first [`Element::NO_SUM`].
-    #[inline(always)]
-    fn see<const K: usize>(self, seen: Self::Sum, _values: [Self::V; K]) -> Self::Sum {
-        seen
-    }
-
-    /// Whether a NaN may be among the values seen, and `pick_number` wrong.
-    #[inline(always)]
-    fn saw_nan(self, _seen: Self::Sum) -> bool {
-        false
-    }
 }
 
-/// Whether `y`, which comes after `x`, is to be picked.
+/// Whether `y` is to be picked rather than `x`, which comes first unless `y` is `later`.
 #[inline(always)]
 #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
-pub(crate) fn picks<T: Element, const IGNORE_NAN: bool>(x: T, y: T) -> bool {
-    y > x || if IGNORE_NAN { x != x } else { y != y }
+pub(crate) fn picks<T: Element, const IGNORE_NAN: bool>(x: T, y: T, later: bool) -> bool {
+    let (x_nan, y_nan) = (x != x, y != y);
+    let greater = y > x || (y == x && !later);
+    // NaN is compared with numbers in vain; of two, the later one is taken.
+    let nan = if IGNORE_NAN { x_nan && (!y_nan || later) } else { y_nan && (!x_nan || later) };
+    greater || nan
 }
 
 /// Indices of a backend that has no vectors for as many.

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Lanes, Register, composite, few_like_many, quotients};
+use super::{Indices, Instructions, Lanes, Register, composite, few_like_many, plain_instructions, quotients};
 use crate::round::Ratio;
 use wide::{f32x4, f64x2, i8x16, i16x8, i16x16, i32x4, i32x8, u8x16, u16x8, u32x4};
 
@@ -12,6 +12,8 @@ pub(crate) const PORTABLE_IS_SIMD: bool = true;
 /// Lanes of 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Portable;
+
+plain_instructions!(Portable);
 
 /// The best lanes that are known when compiling.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]
@@ -74,9 +76,10 @@ composite!(Portable, i16x8, 2, [i16; 16]);
 composite!(Portable, u16x8, 2, [u16; 16]);
 
 macro_rules! float {
-    ($($V:ident: [$T:ty; $n:literal], indices $Index:ty { $($pick:tt)* })*) => {$(
+    ($($V:ident: [$T:ty; $n:literal], indices $Index:ty;)*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
+            const TILE: usize = 4;
             type V = $V;
             type Sum = $V;
             type Index = $Index;
@@ -115,25 +118,36 @@ macro_rules! float {
                 a * b
             }
 
+            type By = $V;
+
             #[inline(always)]
-            fn mean(self, sum: $V, by: $T) -> $V {
-                sum / $V::splat(by)
+            fn by(self, divisor: $T) -> $V {
+                $V::splat(divisor)
             }
 
-            $($pick)*
+            #[inline(always)]
+            fn by_each(self, counts: &[$T; $n]) -> Option<$V> {
+                Some($V::new(*counts))
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: $V, by: &$V) -> $V {
+                sum / *by
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: $V, b: $V) -> ($V, $V) {
+                let sum = a + b;
+                let of_b = sum - a;
+                let lacks = (a - (sum - of_b)) + (b - of_b);
+                (sum, lacks.is_nan().select($V::splat(0.0), lacks))
+            }
         }
     )*};
 }
 float! {
-    f32x4: [f32; 4], indices u32x4 {
-        #[inline(always)]
-        fn pick<const IGNORE_NAN: bool>(self, (a, ai): (f32x4, u32x4), (b, bi): (f32x4, u32x4)) -> (f32x4, u32x4) {
-            let later = b.simd_gt(a) | if IGNORE_NAN { a.is_nan() } else { b.is_nan() };
-            let mask: u32x4 = bytemuck::must_cast(later);
-            (later.select(b, a), mask.bitselect(bi, ai))
-        }
-    }
-    f64x2: [f64; 2], indices Indices<2> {}
+    f32x4: [f32; 4], indices u32x4;
+    f64x2: [f64; 2], indices Indices<2>;
 }
 
 /// Sums of up to `$most` taps in 16 bits.
@@ -167,6 +181,7 @@ macro_rules! integer {
     )*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
+            const TILE: usize = 4;
             type V = $V;
             type Sum = [i32x4; $k];
             type Index = Indices<$n>;
@@ -201,16 +216,28 @@ macro_rules! integer {
                 core::array::from_fn(|i| a[i] * b[i])
             }
 
+            type By = Ratio;
+
             #[inline(always)]
-            fn mean(self, sum: [i32x4; $k], by: Ratio) -> $V {
+            fn by(self, divisor: Ratio) -> Ratio {
+                divisor
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: [i32x4; $k], by: &Ratio) -> $V {
                 if by.small {
                     let $q: [i32x8; $k / 2] = bytemuck::must_cast(sum.map(
                         #[inline(always)]
-                        |sum| small_quotient(sum, &by),
+                        |sum| small_quotient(sum, by),
                     ));
                     return $narrow;
                 }
-                $V::new(quotients(bytemuck::must_cast(sum), &by))
+                $V::new(quotients(bytemuck::must_cast(sum), by))
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: [i32x4; $k], b: [i32x4; $k]) -> ([i32x4; $k], [i32x4; $k]) {
+                (Lanes::<$T>::add(self, a, b), [i32x4::splat(0); $k])
             }
 
             $($few)*

@@ -1,12 +1,14 @@
 //! One element at a time, for borders, tails, and targets without vectors.
 
-use super::{Indices, Lanes, Register, few_like_many};
+use super::{Indices, Instructions, Lanes, Register, few_like_many, plain_instructions};
 use crate::element::Saturate;
 use crate::round::Ratio;
 
 /// Lanes of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scalar;
+
+plain_instructions!(Scalar);
 
 macro_rules! register {
     ($($T:ty),*) => {$(
@@ -86,9 +88,29 @@ macro_rules! float {
                 a * b
             }
 
+            type By = $T;
+
             #[inline(always)]
-            fn mean(self, sum: $T, by: $T) -> $T {
-                sum / by
+            fn by(self, divisor: $T) -> $T {
+                divisor
+            }
+
+            #[inline(always)]
+            fn by_each(self, counts: &[$T; 1]) -> Option<$T> {
+                Some(counts[0])
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: $T, by: &$T) -> $T {
+                sum / *by
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: $T, b: $T) -> ($T, $T) {
+                let sum = a + b;
+                let of_b = sum - a;
+                let lacks = (a - (sum - of_b)) + (b - of_b);
+                (sum, if lacks.is_nan() { 0.0 } else { lacks })
             }
         }
     )*};
@@ -147,9 +169,21 @@ macro_rules! integer {
                 a.wrapping_mul(b)
             }
 
+            type By = Ratio;
+
             #[inline(always)]
-            fn mean(self, sum: i32, by: Ratio) -> $T {
+            fn by(self, divisor: Ratio) -> Ratio {
+                divisor
+            }
+
+            #[inline(always)]
+            fn mean(self, sum: i32, by: &Ratio) -> $T {
                 <$T>::saturate(by.divide(sum))
+            }
+
+            #[inline(always)]
+            fn add_exactly(self, a: i32, b: i32) -> (i32, i32) {
+                (a.wrapping_add(b), 0)
             }
         }
     )*};

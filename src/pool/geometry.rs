@@ -51,10 +51,8 @@ pub(super) mod sealed {
         const WHOLE: bool = false;
 
         fn output_size(&self, input: [usize; D]) -> Result<[usize; D], PoolError>;
-        /// That no output is without a cell.
-        fn check_windows(&self, input: [usize; D]) -> Result<(), PoolError>;
-        /// Axis `i` of `n` cells; `None` if it has no outputs.
-        fn axis(&self, i: usize, n: usize) -> Result<Option<Axis>, PoolError>;
+        /// Three axes, of which the last are those of the input; `None` for one without outputs.
+        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError>;
     }
 
     impl<const D: usize> Axes<D> for Window<D> {
@@ -63,14 +61,9 @@ pub(super) mod sealed {
             Window::output_size(self, input)
         }
 
-        #[inline(always)]
-        fn check_windows(&self, input: [usize; D]) -> Result<(), PoolError> {
-            Window::check_windows(self, input)
-        }
-
-        #[inline(always)]
-        fn axis(&self, i: usize, n: usize) -> Result<Option<Axis>, PoolError> {
-            Window::axis(self, i, n).map(Some)
+        #[inline]
+        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError> {
+            each_axis(input, |i, n| Window::axis(self, i, n).map(Some))
         }
     }
 
@@ -84,16 +77,12 @@ pub(super) mod sealed {
             Ok(size)
         }
 
-        fn check_windows(&self, _: [usize; D]) -> Result<(), PoolError> {
-            Ok(())
-        }
-
-        fn axis(&self, i: usize, n: usize) -> Result<Option<Axis>, PoolError> {
-            let axis = AxisName::spatial::<D>(i);
-            match self.size[i].unwrap_or(n) {
+        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError> {
+            check_extents(input)?;
+            each_axis(input, |i, n| match self.size[i].unwrap_or(n) {
                 0 => Ok(None),
-                output => Axis::bins(n, output).map(Some).ok_or(PoolError::Overflow { axis }),
-            }
+                output => bins::<D>(i, n, output).map(Some),
+            })
         }
     }
 
@@ -106,16 +95,29 @@ pub(super) mod sealed {
             Ok([1; D])
         }
 
-        #[inline(always)]
-        fn check_windows(&self, _: [usize; D]) -> Result<(), PoolError> {
-            Ok(())
+        #[inline]
+        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError> {
+            check_extents(input)?;
+            each_axis(input, |i, n| bins::<D>(i, n, 1).map(Some))
         }
+    }
 
-        #[inline(always)]
-        fn axis(&self, i: usize, n: usize) -> Result<Option<Axis>, PoolError> {
-            let axis = AxisName::spatial::<D>(i);
-            Axis::bins(n, 1).map(Some).ok_or(PoolError::Overflow { axis })
+    /// `output` bins of the `n` cells of axis `i`.
+    fn bins<const D: usize>(i: usize, n: usize, output: usize) -> Result<Axis, PoolError> {
+        Axis::bins(n, output).ok_or(PoolError::Overflow { axis: AxisName::spatial::<D>(i) })
+    }
+
+    /// Each axis of an input, after those that it does not have.
+    #[inline(always)]
+    fn each_axis<const D: usize>(
+        input: [usize; D],
+        axis: impl Fn(usize, usize) -> Result<Option<Axis>, PoolError>,
+    ) -> Result<[Option<Axis>; 3], PoolError> {
+        let mut axes = [Some(Axis::UNIT); 3];
+        for (i, n) in input.into_iter().enumerate() {
+            axes[3 - D + i] = axis(i, n)?;
         }
+        Ok(axes)
     }
 
     /// That there are cells, and not more than can be counted in signed numbers: strides of zero can

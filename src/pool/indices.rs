@@ -1,13 +1,13 @@
 //! Maxima with their indices, and how cells are numbered.
 
-use super::{Maximum, NanPolicy, Pool, check_shape};
-use crate::dispatch::{Door, Isa};
+use super::plan::check_shape;
+use super::{Maximum, Pool};
+use crate::dispatch::{Greatest, Isa};
 use crate::element::Element;
 use crate::error::{Argument, PoolError};
 use crate::index::Index;
-use crate::kernel::pick::{Indices, Numbering, Pick};
+use crate::kernel::{Numbering, Numbers, Work};
 use crate::pool::Geometry;
-use crate::reduce::Max;
 use crate::view::{Shape, View, ViewMut};
 
 /// How the cells of an image batch are numbered, from 0, without regard to strides or padding.
@@ -91,7 +91,9 @@ impl<T: Element, G> Pool<Maximum, T, G> {
     where
         G: Geometry<D>,
     {
-        self.run_with_indices_on(Isa::best(), input, output, indices, layout)
+        self.with_indices(input, output, indices, layout, |work, numbers, greatest| {
+            T::pick_best(work, greatest, numbers);
+        })
     }
 
     /// As [`Pool::run_with_indices`], on a chosen instruction set. The result is the same.
@@ -109,20 +111,42 @@ impl<T: Element, G> Pool<Maximum, T, G> {
     where
         G: Geometry<D>,
     {
-        check_shape(Argument::Indices, self.output_shape(input.shape())?, indices.shape())?;
+        self.with_indices(input, output, indices, layout, |work, numbers, greatest| {
+            T::pick_on(isa, work, greatest, numbers);
+        })
+    }
+
+    fn with_indices<I: Index, const D: usize>(
+        &self,
+        input: View<'_, T, D>,
+        output: &mut ViewMut<'_, T, D>,
+        indices: &mut ViewMut<'_, I, D>,
+        layout: IndexLayout,
+        pick: impl FnOnce(&mut Work<'_, T>, &mut Numbers<'_>, Greatest<T>),
+    ) -> Result<(), PoolError>
+    where
+        G: Geometry<D>,
+    {
+        let expected = self.output_shape(input.shape())?;
+        check_shape(Argument::Indices, expected.lift(), indices.shape().lift(), D)?;
         let numbering = layout.numbering::<I>(input.shape().lift())?;
-        let Some((mut windows, bounds)) = self.check(input, output)? else { return Ok(()) };
+        let plan = self.prepare(input.layout(), output.layout())?;
+        if plan.nothing {
+            return Ok(());
+        }
+        let [_, rows, cols] = input.shape().lift().spatial;
+        let mut numbers = Numbers {
+            layout: indices.layout().lift(),
+            to: I::destination(indices.data()),
+            numbering,
+            extents: [rows, cols],
+            cols: plan.job.axes[2],
+        };
         if self.empty.is_some() {
-            indices.fill(I::NONE);
+            numbers.write_none();
         }
-        let (data, layout) = indices.reborrow().into_parts();
-        let indices = Indices { data, layout, numbering };
-        let windows = windows.reducing(Max(bounds));
-        if T::HAS_NAN && self.operation.nan == NanPolicy::Ignore {
-            isa.enter(Pick::<T, I, true> { windows, indices });
-        } else {
-            isa.enter(Pick::<T, I, false> { windows, indices });
-        }
+        let (job, input, output, fill) = (&plan.job, input.data(), output.data(), plan.fill);
+        pick(&mut Work { job, input, output, fill }, &mut numbers, self.operation.greatest(plan.bounds));
         Ok(())
     }
 }

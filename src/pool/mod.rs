@@ -7,21 +7,22 @@
 mod geometry;
 mod indices;
 mod operation;
+mod plan;
 mod unpool;
 
 pub use geometry::{Bins, Geometry, Whole};
 pub use indices::IndexLayout;
 pub use operation::{Average, LpNorm, Maximum, NanPolicy, Operation, ScaledMaximum};
+pub use plan::Plan;
 pub use unpool::max_unpool;
 
-use crate::dispatch::{Door, Isa};
+use crate::dispatch::Isa;
 use crate::element::{Element, Float, Integer};
-use crate::error::{Argument, AxisName, PoolError};
-use crate::kernel::Windows;
+use crate::error::PoolError;
 use crate::reduce::Bounds;
-use crate::round::{Finish, Quantization, Requantize, Rounding, Rule};
-use crate::view::{Shape, View, ViewMut};
-use crate::window::{Axis, Divisor, Window};
+use crate::round::{Quantization, Requantize, Rounding, Rule};
+use crate::view::{Layout, Shape, View, ViewMut};
+use crate::window::{Divisor, Window};
 
 /// An operation on the cells that a geometry gathers for each output.
 ///
@@ -329,7 +330,9 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
     where
         G: Geometry<D>,
     {
-        self.run_through(Isa::best(), input, output)
+        let plan = self.prepare(input.layout(), output.layout())?;
+        plan.execute(input.data(), output.data());
+        Ok(())
     }
 
     /// As [`Pool::run`], on a chosen instruction set. The result has the same bits.
@@ -345,81 +348,57 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
     where
         G: Geometry<D>,
     {
-        self.run_through(isa, input, output)
-    }
-
-    #[inline(always)]
-    pub(crate) fn run_through<const D: usize>(
-        &self,
-        door: impl Door<T>,
-        input: View<'_, T, D>,
-        output: &mut ViewMut<'_, T, D>,
-    ) -> Result<(), PoolError>
-    where
-        G: Geometry<D>,
-    {
-        if let Some((work, bounds)) = self.check(input, output)? {
-            self.operation.run::<G, D>(bounds, work, door);
-        }
+        let plan = self.prepare(input.layout(), output.layout())?;
+        plan.execute_on(isa, input.data(), output.data());
         Ok(())
     }
 
-    /// All that can be wrong with a call, and the work that is left; none if nothing is to be written.
-    #[inline(always)]
-    fn check<'i, 'o, const D: usize>(
-        &self,
-        input: View<'i, T, D>,
-        output: &'o mut ViewMut<'_, T, D>,
-    ) -> Result<Option<Checked<'i, 'o, T>>, PoolError>
+    /// Checks once what many calls on images of these layouts share.
+    ///
+    /// ```
+    /// use lanepool::{Layout, MaxPool, Window};
+    ///
+    /// let pool = MaxPool::new(Window::new([2, 2]));
+    /// let plan = pool.plan(Layout::nhwc([1, 2, 4, 1])?, Layout::nhwc([1, 1, 2, 1])?)?;
+    /// let mut y = [0.0f32; 2];
+    /// plan.run(&[1.0, 5.0, 0.0, 2.0, 3.0, 4.0, 7.0, 6.0], &mut y)?;
+    /// assert_eq!(y, [5.0, 7.0]);
+    /// # Ok::<(), lanepool::PoolError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Pool::run`], and as [`ViewMut::with_strides`] of the output's layout.
+    pub fn plan<const D: usize>(&self, input: Layout<D>, output: Layout<D>) -> Result<Plan<O, T>, PoolError>
     where
         G: Geometry<D>,
     {
-        check_shape(Argument::Output, self.output_shape(input.shape())?, output.shape())?;
-        let fill = match self.empty {
-            Some(value) => value,
-            None => {
-                self.geometry.check_windows(input.shape().spatial)?;
-                T::LOWEST
-            }
-        };
+        output.check_distinct()?;
+        let reach = [input.reach()?, output.reach()?];
+        Ok(Plan { reach, ..self.prepare(input, output)? })
+    }
+
+    /// All that can be wrong with a call, other than slices.
+    #[inline]
+    fn prepare<const D: usize>(&self, from: Layout<D>, to: Layout<D>) -> Result<Plan<O, T>, PoolError>
+    where
+        G: Geometry<D>,
+    {
+        let axes = self.geometry.axes(from.shape.spatial)?;
+        let fill = self.empty.unwrap_or(T::LOWEST);
         let bounds = match self.clamp {
-            None => Bounds::ALL,
-            Some([low, high]) if low <= high => Bounds(low, high),
-            Some(_) => return Err(PoolError::Clamp),
+            None => Ok(Bounds::ALL),
+            Some([low, high]) if low <= high => Ok(Bounds(low, high)),
+            Some(_) => Err(PoolError::Clamp),
         };
+        let mut job = plan::check(from.lift(), to.lift(), axes, D, self.empty.is_some())?;
+        let bounds = bounds?;
         self.operation.check()?;
-        let mut axes = [Axis::UNIT; 3];
-        for i in 0..D {
-            // Nothing is left where bins are none.
-            axes[3 - D + i] = match self.geometry.axis(i, input.shape().spatial[i])? {
-                Some(axis) => axis,
-                None => return Ok(None),
-            };
-        }
-        if input.is_empty() {
-            return Ok(None);
-        }
-        let (input, from) = input.into_parts();
-        let (output, to) = output.reborrow().into_parts();
-        let (divisor, finish) = (Divisor::RealTaps, Finish::default());
-        Ok(Some((Windows { input, from, output, to, axes, divisor, finish, fill, reduce: () }, bounds)))
+        job.whole = G::WHOLE;
+        self.operation.prepare(&mut job);
+        // Nothing is left where bins are none.
+        let nothing = from.is_empty() || axes.contains(&None);
+        Ok(Plan { operation: self.operation, job, bounds, fill, reach: [0; 2], nothing })
     }
-}
-
-/// Work that lacks its reducer, and the bounds of what it writes.
-type Checked<'i, 'o, T> = (Windows<'i, 'o, T, ()>, Bounds<T>);
-
-/// That `given` is the shape that is expected.
-fn check_shape<const D: usize>(argument: Argument, expected: Shape<D>, given: Shape<D>) -> Result<(), PoolError> {
-    let check = |axis, expected, given| {
-        if expected == given { Ok(()) } else { Err(PoolError::Shape { argument, axis, expected, given }) }
-    };
-    check(AxisName::Batch, expected.batch, given.batch)?;
-    check(AxisName::Channels, expected.channels, given.channels)?;
-    for i in 0..D {
-        check(AxisName::spatial::<D>(i), expected.spatial[i], given.spatial[i])?;
-    }
-    Ok(())
 }
 
 /// [`GlobalMaxPool`] with its defaults.

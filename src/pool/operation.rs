@@ -1,12 +1,10 @@
 //! What is done with the cells of a window, and which reducer does it.
 
-use super::geometry::Geometry;
-use crate::dispatch::Door;
+use crate::dispatch::{Greatest, Isa};
 use crate::element::{Element, Float, Integer, Real};
 use crate::error::{Argument, PoolError};
-use crate::kernel::plane::Global;
-use crate::kernel::{Averages, Windows, repair, wide};
-use crate::reduce::{Bounds, Exponent, Max, MaxNumber, MaxScaled, Mean, Norm, Reduce};
+use crate::kernel::{Job, Work, repair, scale, wide};
+use crate::reduce::{Bounds, Exponent, Norm};
 use crate::round::{Finish, Quantization, Requantize};
 use crate::window::Divisor;
 
@@ -54,6 +52,10 @@ pub struct LpNorm {
 
 impl Maximum {
     pub(super) const PROPAGATE: Self = Self { nan: NanPolicy::Propagate };
+
+    pub(super) fn greatest<T>(self, bounds: Bounds<T>) -> Greatest<T> {
+        Greatest { bounds, ignore_nan: self.nan == NanPolicy::Ignore }
+    }
 }
 
 impl Average {
@@ -75,7 +77,6 @@ impl LpNorm {
 
     pub(crate) fn norm<S: Real>(&self) -> Norm<S> {
         let exponent = match self.p {
-            f64::INFINITY => Exponent::Infinity,
             p if p <= 8.0 && p as u8 as f64 == p => Exponent::Integer(p as u8),
             p => Exponent::Real(p),
         };
@@ -102,15 +103,14 @@ fn check_scales<T: Element>(requantize: Option<Requantize>) -> Result<(), PoolEr
 pub(super) mod sealed {
     use super::*;
 
+    /// What an operation does with its work: on the best lanes present, of which nothing else is linked, or on chosen ones.
     pub trait Run<T: Element> {
         /// What can be wrong with the operation itself.
         fn check(&self) -> Result<(), PoolError>;
-        fn run<G: Geometry<D>, const D: usize>(
-            self,
-            bounds: Bounds<T>,
-            work: Windows<'_, '_, T, ()>,
-            door: impl Door<T>,
-        );
+        /// What the operation adds to a job.
+        fn prepare(&self, job: &mut Job);
+        fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>);
+        fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>);
     }
 
     impl<T: Element> Run<T> for Maximum {
@@ -118,18 +118,14 @@ pub(super) mod sealed {
             Ok(())
         }
 
-        #[inline(always)]
-        fn run<G: Geometry<D>, const D: usize>(
-            self,
-            bounds: Bounds<T>,
-            mut work: Windows<'_, '_, T, ()>,
-            door: impl Door<T>,
-        ) {
-            if T::HAS_NAN && self.nan == NanPolicy::Ignore {
-                enter::<T, _, G, D>(&mut work, MaxNumber(bounds), door);
-            } else {
-                enter::<T, _, G, D>(&mut work, Max(bounds), door);
-            }
+        fn prepare(&self, _: &mut Job) {}
+
+        fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            T::max_best(work, self.greatest(bounds));
+        }
+
+        fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            T::max_on(isa, work, self.greatest(bounds));
         }
     }
 
@@ -138,15 +134,18 @@ pub(super) mod sealed {
             check_scales::<T>(Some(self.requantize))
         }
 
-        #[inline(always)]
-        fn run<G: Geometry<D>, const D: usize>(
-            self,
-            bounds: Bounds<T>,
-            mut work: Windows<'_, '_, T, ()>,
-            door: impl Door<T>,
-        ) {
-            work.finish.requantize = Some(self.requantize);
-            enter::<T, _, G, D>(&mut work, MaxScaled(bounds), door);
+        fn prepare(&self, job: &mut Job) {
+            job.finish.requantize = Some(self.requantize);
+        }
+
+        fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            T::max_best(work, Maximum::PROPAGATE.greatest(Bounds::ALL));
+            scale::run(work, bounds);
+        }
+
+        fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            T::max_on(isa, work, Maximum::PROPAGATE.greatest(Bounds::ALL));
+            scale::run(work, bounds);
         }
     }
 
@@ -155,20 +154,23 @@ pub(super) mod sealed {
             check_scales::<T>(self.finish.requantize)
         }
 
-        #[inline(always)]
-        fn run<G: Geometry<D>, const D: usize>(
-            self,
-            bounds: Bounds<T>,
-            mut work: Windows<'_, '_, T, ()>,
-            door: impl Door<T>,
-        ) {
-            (work.divisor, work.finish) = (self.divisor, self.finish);
-            if work.most_taps() > T::MOST_TAPS {
-                wide::run(work.reducing(Mean(bounds)));
-            } else if G::WHOLE {
-                door.enter(Averages::<T, true> { windows: work, bounds });
+        fn prepare(&self, job: &mut Job) {
+            (job.divisor, job.finish) = (self.divisor, self.finish);
+        }
+
+        fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            if work.job.most_taps() > T::MOST_TAPS {
+                wide::run(work, bounds);
             } else {
-                door.enter(Averages::<T, false> { windows: work, bounds });
+                T::mean_best(work, bounds);
+            }
+        }
+
+        fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            if work.job.most_taps() > T::MOST_TAPS {
+                wide::run(work, bounds);
+            } else {
+                T::mean_on(isa, work, bounds);
             }
         }
     }
@@ -179,31 +181,24 @@ pub(super) mod sealed {
             if self.p > 0.0 && floor >= 0.0 && floor.is_finite() { Ok(()) } else { Err(PoolError::Exponent) }
         }
 
-        #[inline(always)]
-        fn run<G: Geometry<D>, const D: usize>(
-            self,
-            bounds: Bounds<T>,
-            mut work: Windows<'_, '_, T, ()>,
-            door: impl Door<T>,
-        ) {
-            let norm = self.norm::<T::Sum>();
-            work.divisor = if self.mean { Divisor::RealTaps } else { Divisor::Sum };
-            enter::<T, _, G, D>(&mut work, norm, door);
-            repair::run(work.reducing(norm), self.p, bounds);
+        fn prepare(&self, job: &mut Job) {
+            job.divisor = if self.mean { Divisor::RealTaps } else { Divisor::Sum };
         }
-    }
 
-    /// Sends the work through the door, to the kernel of its geometry.
-    #[inline(always)]
-    fn enter<T: Element, R: Reduce<T>, G: Geometry<D>, const D: usize>(
-        work: &mut Windows<'_, '_, T, ()>,
-        reduce: R,
-        door: impl Door<T>,
-    ) {
-        if G::WHOLE {
-            door.enter(Global(work.reducing(reduce)));
-        } else {
-            door.enter(work.reducing(reduce));
+        fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            // A maximum is found at the last look.
+            if self.p < f64::INFINITY {
+                T::norm_best(work, self.norm());
+            }
+            repair::run(work, self.norm(), self.p, bounds);
+        }
+
+        fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+            // A maximum is found at the last look.
+            if self.p < f64::INFINITY {
+                T::norm_on(isa, work, self.norm());
+            }
+            repair::run(work, self.norm(), self.p, bounds);
         }
     }
 }

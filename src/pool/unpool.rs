@@ -1,10 +1,11 @@
 //! The way back from maxima to where they were.
 
 use super::IndexLayout;
+use super::plan::check_shape;
 use crate::element::Element;
 use crate::error::{Argument, PoolError};
 use crate::index::Index;
-use crate::kernel::pick::Numbering;
+use crate::kernel::Numbering;
 use crate::view::{Layout, Shape, View, ViewMut};
 
 /// Writes each value to the cell of the output that its index numbers, and zero to all others.
@@ -39,9 +40,9 @@ pub fn max_unpool<T: Element, I: Index, const D: usize>(
     layout: IndexLayout,
     output: &mut ViewMut<'_, T, D>,
 ) -> Result<(), PoolError> {
-    super::check_shape(Argument::Indices, input.shape(), indices.shape())?;
+    check_shape(Argument::Indices, input.shape().lift(), indices.shape().lift(), D)?;
     let shape = Shape { spatial: output.shape().spatial, ..input.shape() };
-    super::check_shape(Argument::Output, shape, output.shape())?;
+    check_shape(Argument::Output, shape.lift(), output.shape().lift(), D)?;
     let numbering = layout.numbering::<I>(shape.lift())?;
     let (values, from) = input.into_parts();
     let (numbers, numbered) = indices.into_parts();

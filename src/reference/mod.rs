@@ -118,6 +118,16 @@ impl Axis {
     }
 }
 
+impl Axis {
+    /// The cell that a tap hits, if it does.
+    fn cell(&self, output: i64, tap: i64) -> Option<usize> {
+        match self.hit(output, tap) {
+            Hit::Cell(cell) => Some(cell),
+            _ => None,
+        }
+    }
+}
+
 /// What an average divides by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Divisor {
@@ -229,9 +239,84 @@ pub fn max_pool_indices<T: Number>(
     });
 }
 
-/// The sum of a window's terms: those of a column in order, then the columns. With the numbers of
-/// real taps, of those in the input or its padding, and of all. `None` without a cell.
-fn window_sum<S: Copy>(
+/// Lines, and columns, up to which the cells of a window are added column by column.
+const FEW: i64 = 16;
+
+/// The sum of a window's terms. If its cells lie on at most 16 lines and in at most 16 columns: those of a column in order, then the
+/// columns; else all in row-major order, by [`Eights`]. With the numbers of real taps, of those in the input or its
+/// padding, and of all. `None` without a cell.
+fn window_sum<T: Number>(
+    axes: &[Axis; 3],
+    at: [i64; 3],
+    term: impl Fn([usize; 3]) -> T::Sum,
+) -> Option<(T::Sum, [i64; 3])> {
+    let (sum, counts) = column_sums(axes, at, &term, T::add)?;
+    let cells = |i: usize| (0..axes[i].kernel).filter_map(move |tap| axes[i].cell(at[i], tap));
+    if cells(0).count() as i64 * cells(1).count() as i64 <= FEW && cells(2).count() as i64 <= FEW {
+        return Some((sum, counts));
+    }
+    let mut eights = Eights::<T>::default();
+    for z in cells(0) {
+        for y in cells(1) {
+            cells(2).for_each(|x| eights.take(term([z, y, x])));
+        }
+    }
+    Some((eights.sum()?, counts))
+}
+
+/// A sum of any number of terms: eight after eight are added, neighbours first, then neighbours of these, then both halves; and
+/// enter the total with what it lacks, which is what rounding took from it. What is left enters term by term.
+#[derive(Debug)]
+struct Eights<T: Number> {
+    waiting: [T::Sum; 8],
+    n: usize,
+    total: Option<[T::Sum; 2]>,
+}
+
+impl<T: Number> Default for Eights<T> {
+    fn default() -> Self {
+        Self { waiting: [T::ZERO; 8], n: 0, total: None }
+    }
+}
+
+impl<T: Number> Eights<T> {
+    fn take(&mut self, term: T::Sum) {
+        self.waiting[self.n] = term;
+        self.n += 1;
+        if self.n == 8 {
+            let [a, b, c, d, e, f, g, h] = self.waiting;
+            let halves = [[[a, b], [c, d]], [[e, f], [g, h]]].map(|half| {
+                let [low, high] = half.map(|[a, b]| T::add(a, b));
+                T::add(low, high)
+            });
+            self.enter(T::add(halves[0], halves[1]));
+            self.n = 0;
+        }
+    }
+
+    fn enter(&mut self, term: T::Sum) {
+        self.total = Some(match self.total {
+            None => [term, T::ZERO],
+            Some(total) => T::enter(total, term),
+        });
+    }
+
+    /// Lets the terms that wait enter.
+    fn rest(&mut self) {
+        for term in self.waiting.into_iter().take(self.n) {
+            self.enter(term);
+        }
+        self.n = 0;
+    }
+
+    fn sum(mut self) -> Option<T::Sum> {
+        self.rest();
+        self.total.map(|[sum, _]| sum)
+    }
+}
+
+/// The sum column by column.
+fn column_sums<S: Copy>(
     axes: &[Axis; 3],
     at: [i64; 3],
     term: impl Fn([usize; 3]) -> S,
@@ -261,7 +346,8 @@ fn window_sum<S: Copy>(
 }
 
 /// The sum of each window's cells over the divisor; `empty` where a window has no cell. Cells of a
-/// column are added in order, then the columns.
+/// column are added in order, then the columns; of a window with more than 16 lines or columns of cells, eight after
+/// eight in row-major order.
 pub fn avg_pool<T: Number>(
     axes: &[Axis; 3],
     planes: usize,
@@ -272,7 +358,7 @@ pub fn avg_pool<T: Number>(
     empty: T,
 ) {
     each_output(axes, planes, output, |plane, at| {
-        let sum = window_sum(axes, at, |hit| cell(axes, input, plane, hit).widen(), T::add);
+        let sum = window_sum::<T>(axes, at, |hit| cell(axes, input, plane, hit).widen());
         let Some((sum, [real, padded, all])) = sum else { return empty };
         let count = match divisor {
             Divisor::RealTaps => real,
@@ -363,7 +449,7 @@ pub fn lp_pool<T: Number<Sum: Real>>(
 ) {
     each_output(axes, planes, output, |plane, at| {
         let power = |hit| norm.power(cell(axes, input, plane, hit).widen());
-        let Some((sum, [real, ..])) = window_sum(axes, at, power, T::add) else { return empty };
+        let Some((sum, [real, ..])) = window_sum::<T>(axes, at, power) else { return empty };
         let [depth, rows, cols] = core::array::from_fn(|i| (0..axes[i].kernel).map(move |tap| axes[i].hit(at[i], tap)));
         let hits = depth.flat_map(|z| {
             rows.clone().flat_map({
@@ -389,40 +475,54 @@ pub fn max_unpool<T: Number>(planes: usize, input: &[T], indices: &[usize], outp
     }
 }
 
-/// The order in which a whole image is summed.
+/// The order in which a whole image is summed, if it has more than 16 lines or more than 16 columns; else it is summed as a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// One after the other: images whose innermost spatial stride is not 1.
+    /// Eight after eight, in row-major order: images whose innermost spatial stride is not 1.
     Sequential,
-    /// Cell `i` to lane `i % 16`, then lane `j` with `j + 8`, `j + 4`, `j + 2`, `j + 1`.
+    /// Cell `i` to lane `i % 16`; a lane takes eight after eight of each 128 cells, and what is left after the last 128
+    /// one by one. Then lane `j` with `j + 8`, `j + 4`, `j + 2`, `j + 1`.
     Lanes,
 }
 
-/// The sum of `x` in the given order.
-pub fn sum<T: Number>(order: Order, x: impl Iterator<Item = T::Sum>) -> T::Sum {
-    match order {
-        Order::Sequential => x.reduce(T::add).unwrap_or(T::ZERO),
-        Order::Lanes => {
-            // Of floats negative zero: added to x it gives x, for negative zero too.
-            let mut lanes = [T::NO_SUM; 16];
-            for (i, x) in x.enumerate() {
-                lanes[i % 16] = T::add(lanes[i % 16], x);
+/// The sum of the terms of a plane of `extents`, which are as many as its cells, in the given order.
+pub fn sum<T: Number>(order: Order, extents: [usize; 3], term: impl Fn(usize) -> T::Sum) -> T::Sum {
+    let [depth, rows, cols] = extents;
+    let cells = depth * rows * cols;
+    if order == Order::Sequential || (depth * rows <= FEW as usize && cols <= FEW as usize) {
+        let axes = extents.map(|n| Axis { input: n as i64, kernel: n as i64, ..Axis::ABSENT });
+        let sum = window_sum::<T>(&axes, [0; 3], |at| term(place(&axes, at)));
+        return sum.map_or(T::ZERO, |(sum, _)| sum);
+    }
+    let mut lanes: [Eights<T>; 16] = core::array::from_fn(|_| Eights::default());
+    for i in 0..cells {
+        if i == cells / 128 * 128 {
+            lanes.iter_mut().for_each(Eights::rest);
+        }
+        if i < cells / 128 * 128 { lanes[i % 16].take(term(i)) } else { lanes[i % 16].enter(term(i)) }
+    }
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            if let ([a, a_lacks], Some([b, b_lacks])) = (lanes[j].total.expect("a cell"), lanes[j + half].total) {
+                lanes[j].total = Some(T::enter([a, T::add(a_lacks, b_lacks)], b));
+                lanes[j + half].total = None;
             }
-            for half in [8, 4, 2, 1] {
-                for j in 0..half {
-                    lanes[j] = T::add(lanes[j], lanes[j + half]);
-                }
-            }
-            lanes[0]
         }
     }
+    lanes[0].total.expect("a cell")[0]
 }
 
-/// The mean of each plane.
-pub fn global_avg_pool<T: Number>(order: Order, planes: usize, input: &[T], output: &mut [T], finish: Finish) {
-    let cells = input.len() / planes;
+/// The mean of each plane of `extents`.
+pub fn global_avg_pool<T: Number>(
+    order: Order,
+    extents: [usize; 3],
+    input: &[T],
+    output: &mut [T],
+    finish: Finish,
+) {
+    let cells = extents.iter().product::<usize>();
     for (plane, mean) in input.chunks_exact(cells).zip(output) {
-        *mean = T::finish(sum::<T>(order, plane.iter().map(|x| x.widen())), cells as i64, cells as i64, finish);
+        *mean = T::finish(sum::<T>(order, extents, |i| plane[i].widen()), cells as i64, cells as i64, finish);
     }
 }
 
@@ -434,11 +534,17 @@ pub fn global_max_pool<T: Number>(planes: usize, input: &[T], output: &mut [T], 
     }
 }
 
-/// The norm of each plane.
-pub fn global_lp_pool<T: Number<Sum: Real>>(order: Order, planes: usize, input: &[T], output: &mut [T], norm: Norm) {
-    let cells = input.len() / planes;
+/// The norm of each plane of `extents`.
+pub fn global_lp_pool<T: Number<Sum: Real>>(
+    order: Order,
+    extents: [usize; 3],
+    input: &[T],
+    output: &mut [T],
+    norm: Norm,
+) {
+    let cells = extents.iter().product::<usize>();
     for (plane, to) in input.chunks_exact(cells).zip(output) {
-        let powers = sum::<T>(order, plane.iter().map(|x| norm.power(x.widen())));
+        let powers = sum::<T>(order, extents, |i| norm.power(plane[i].widen()));
         *to = norm.of(powers, cells as i64, plane.iter().copied());
     }
 }

@@ -34,8 +34,6 @@ pub trait Number: Copy + PartialOrd + Debug {
     type Sum: Copy + Debug;
     /// No sum.
     const ZERO: Self::Sum;
-    /// What may be added to every sum and leaves its bits.
-    const NO_SUM: Self::Sum;
 
     /// Whether this is no number.
     fn is_nan(self) -> bool;
@@ -43,6 +41,8 @@ pub trait Number: Copy + PartialOrd + Debug {
     fn widen(self) -> Self::Sum;
     /// The sum of both.
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+    /// `[sum, what it lacks]`, with one more term: both are exact together, but where the sum is not finite.
+    fn enter(total: [Self::Sum; 2], term: Self::Sum) -> [Self::Sum; 2];
     /// The element for the sum of `real` taps over `count`.
     fn finish(sum: Self::Sum, count: i64, real: i64, finish: Finish) -> Self;
     /// The nearest element.
@@ -96,7 +96,6 @@ macro_rules! float {
         impl Number for $T {
             type Sum = $Sum;
             const ZERO: $Sum = 0.0;
-            const NO_SUM: $Sum = -0.0;
 
             fn is_nan(self) -> bool {
                 $T::is_nan(self)
@@ -108,6 +107,18 @@ macro_rules! float {
 
             fn add(a: $Sum, b: $Sum) -> $Sum {
                 a + b
+            }
+
+            fn enter([sum, lacks]: [$Sum; 2], term: $Sum) -> [$Sum; 2] {
+                // Knuth's TwoSum, twice: the second time for what is lacking, so that it stays small.
+                let two_sum = |a: $Sum, b: $Sum| {
+                    let sum = a + b;
+                    let of_b = sum - a;
+                    let lacks = (a - (sum - of_b)) + (b - of_b);
+                    [sum, if lacks.is_nan() { 0.0 } else { lacks }]
+                };
+                let [sum, newly] = two_sum(sum, term);
+                two_sum(sum, newly + lacks)
             }
 
             fn finish(sum: $Sum, count: i64, _: i64, _: Finish) -> $T {
@@ -138,7 +149,6 @@ macro_rules! integer {
         impl Number for $T {
             type Sum = i64;
             const ZERO: i64 = 0;
-            const NO_SUM: i64 = 0;
 
             fn is_nan(self) -> bool {
                 false
@@ -150,6 +160,10 @@ macro_rules! integer {
 
             fn add(a: i64, b: i64) -> i64 {
                 a + b
+            }
+
+            fn enter([sum, lacks]: [i64; 2], term: i64) -> [i64; 2] {
+                [sum + term, lacks]
             }
 
             fn finish(sum: i64, count: i64, real: i64, finish: Finish) -> $T {

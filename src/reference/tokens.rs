@@ -1,6 +1,6 @@
 //! Tokens into one vector, as the definitions have it.
 
-use super::{Norm, Order, greater, sum};
+use super::{Norm, greater};
 use crate::tokens::{Empty, Mode, Positions};
 
 /// Pools dense `[tokens, dim]` rows, of which `keep` says which count; returns how many did. `weights` are one a token, if the mode
@@ -47,7 +47,7 @@ fn one(mode: Mode, input: &[f32], keep: &[bool], weights: &[f32], dim: usize, d:
     let kept = || (0..keep.len()).filter(|&t| keep[t]);
     let column = || kept().map(|t| input[t * dim + d]);
     let n = count as f32;
-    let add = |terms: &mut dyn Iterator<Item = f32>| sum::<f32>(Order::Sequential, terms);
+    let add = |terms: &mut dyn Iterator<Item = f32>| terms.reduce(|a, b| a + b).unwrap_or(0.0);
     let quotient = |sum: f32, by: f32| if by == 0.0 { 0.0 } else { sum / by };
     let greatest = |x: &mut dyn Iterator<Item = f32>| x.reduce(|a, b| greater(a, b, false)).unwrap_or(0.0);
     match mode {
@@ -161,7 +161,22 @@ fn log_add_exp(a: f32, b: f32) -> f32 {
 
 /// Divides a vector by its Euclidean length, or by `epsilon` if that is greater.
 pub fn l2_normalize(vector: &mut [f32], epsilon: f32) {
-    let length = libm::sqrtf(sum::<f32>(Order::Lanes, vector.iter().map(|x| x * x)));
+    let length = libm::sqrtf(squares(vector));
     let length = if length < epsilon { epsilon } else { length };
     vector.iter_mut().for_each(|x| *x /= length);
+}
+
+/// The sum of the squares: element `i` to lane `i % 16`, then lane `j` with `j + 8`, `j + 4`, `j + 2`, `j + 1`.
+fn squares(vector: &[f32]) -> f32 {
+    // Negative zero: added to x it gives x, for negative zero too.
+    let mut lanes = [-0.0; 16];
+    for (i, x) in vector.iter().enumerate() {
+        lanes[i % 16] += x * x;
+    }
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            lanes[j] += lanes[j + half];
+        }
+    }
+    lanes[0]
 }

@@ -4,7 +4,7 @@ use super::Offset;
 use super::keep::fill;
 use super::queue::Source;
 use crate::error::{Argument, AxisName, PoolError};
-use crate::kernel::rows::Numbers;
+use super::fold::Numbers;
 use core::ops::Range;
 
 /// Token ids, each of which was proved to name a row of a table with so many rows. Checked once, they can be pooled

@@ -20,9 +20,11 @@
 //! ```
 
 mod attentive;
+mod divide;
 mod element;
 mod encoding;
 mod finish;
+mod fold;
 mod ids;
 mod keep;
 mod mode;

@@ -6,7 +6,7 @@ use super::steps::{
 use super::stream::{Stream, Sums, norm};
 use super::{Mode, Positions, TokenElement, Tokens};
 use crate::dispatch::{ReadDoor, ReadKernel};
-use crate::kernel::rows::{self, Numbers, Rows};
+use super::fold::{self, Numbers, Rows};
 use crate::lanes::{PREFETCHES, Read};
 use core::ops::Range;
 
@@ -287,6 +287,6 @@ impl<T: TokenElement, S: Step> ReadKernel<T> for Enter<'_, T, S> {
     #[inline(always)]
     fn run<L: Read<T>>(self, lanes: L) {
         let Self { entry, rows, fresh, cells } = self;
-        rows::fold(lanes, entry, (entry.tokens.data, entry.tokens.step), fresh, rows, cells);
+        fold::fold(lanes, entry, (entry.tokens.data, entry.tokens.step), fresh, rows, cells);
     }
 }

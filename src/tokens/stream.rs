@@ -1,9 +1,9 @@
 //! What has been pooled of a sequence so far; how it becomes the result, and how a later part is merged.
 
+use super::divide::divide;
 use super::steps::{Moment, Rescale, log_add_exp};
 use super::{Empty, Mode};
 use crate::element::Element;
-use crate::kernel::cells;
 use crate::lanes::Floats;
 use crate::pool::LpNorm;
 use crate::reduce::Norm;
@@ -139,7 +139,7 @@ pub(super) fn finish<L: Floats>(lanes: L, mode: Mode, sums: &Sums, empty: Empty,
             let norm = norm(p, floor);
             cells.iter_mut().for_each(|x| *x = norm.root(*x / divisor));
         }
-        _ if divisor != 1.0 => cells::divide(lanes, cells, divisor),
+        _ if divisor != 1.0 => divide(lanes, cells, divisor),
         _ => {}
     }
     if let Mode::MeanStd { floor } | Mode::WeightedMeanStd { floor } = mode {

@@ -1,14 +1,14 @@
 //! Pools at work: sequence after sequence, into floats or straight into codes.
 
+use super::divide::divide;
 use super::encoding::{Encoded, Encoding};
+use super::fold::{self, Numbers, Rows};
 use super::queue::{Input, Partial, Source};
 use super::steps::{Add, Widened};
 use super::stream::{self, Stream, Sums};
 use super::{Keep, Mode, Offset, Sequences, TokenElement, TokenPool, Tokens, check_length};
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::error::{Argument, AxisName, PoolError};
-use crate::kernel::cells;
-use crate::kernel::rows::{self, Numbers, Rows};
 use crate::lanes::Read;
 use core::ops::Range;
 
@@ -207,11 +207,11 @@ impl<T: TokenElement> ReadKernel<T> for MeanOfAll<'_, '_, T> {
         let Self(tokens, output) = self;
         let len = tokens.tokens();
         let now = Numbers::Run { first: 0, len };
-        let all = Rows { now, weights: &[(); rows::BLOCK], next: Numbers::NONE, ahead: false };
+        let all = Rows { now, weights: &[(); fold::BLOCK], next: Numbers::NONE, ahead: false };
         output.fill(0.0);
-        rows::fold(lanes, Widened { tokens: &tokens, step: Add }, (tokens.data, tokens.step), true, all, output);
+        fold::fold(lanes, Widened { tokens: &tokens, step: Add }, (tokens.data, tokens.step), true, all, output);
         if len > 0 {
-            cells::divide(lanes, output, len as f32);
+            divide(lanes, output, len as f32);
         }
     }
 }

@@ -1,22 +1,18 @@
-//! Many rows into one: the tokens of a sequence, or the pixels of an image whose channels are
-//! adjacent. Rows are read one after the other as they lie in memory, several at a time, so that
+//! Many rows into one: the tokens of a sequence. Rows are read one after the other as they lie in memory, several at a time, so that
 //! the partial results travel to and from memory (the first cache) once for several rows. Each
 //! column is merged in the order of the rows, whatever the lanes.
 
 use crate::access::{RowsReader, Writer, gather, scatter};
-use crate::element::Element;
-use crate::lanes::{Array, Block, Cache, LINE, Lanes, PREFETCHES, Register, prefetch};
-use crate::reduce::Reduce;
+use crate::lanes::{Block, Cache, LINE, PREFETCHES, Register, prefetch};
 use bytemuck::{Pod, Zeroable};
-use core::marker::PhantomData;
 
 /// Rows merged per pass over the partial results.
-pub(crate) const BLOCK: usize = 8;
+pub(super) const BLOCK: usize = 8;
 /// Registers of partial results side by side: independent chains, so that none waits for itself.
 const TILE: usize = 6;
 
 /// How the elements of a row enter their columns, on lanes `L`.
-pub(crate) trait Entry<L: Copy>: Copy {
+pub(super) trait Entry<L: Copy>: Copy {
     /// An element of a row.
     type Item: Pod;
     /// As many as a vector has.
@@ -54,7 +50,7 @@ pub(crate) trait Entry<L: Copy>: Copy {
 }
 
 /// One or several of a kind.
-pub(crate) trait Parts<P>: Copy {
+pub(super) trait Parts<P>: Copy {
     /// How many.
     const COUNT: usize;
     /// Each by its place.
@@ -95,65 +91,21 @@ impl<P: Copy> Parts<P> for [P; 2] {
     }
 }
 
-/// Elements enter by a reducer, as they are. A row is where it starts.
-#[derive(Clone, Copy)]
-pub(crate) struct Plain<T, R>(R, PhantomData<T>);
-
-impl<T, R> Plain<T, R> {
-    pub(crate) fn new(reduce: R) -> Self {
-        Self(reduce, PhantomData)
-    }
-}
-
-impl<T: Element, L: Lanes<T>, R: Reduce<T>> Entry<L> for Plain<T, R> {
-    type Item = T;
-    type From = Array<T, L>;
-    type V = L::V;
-    type Weight = ();
-    type Code = ();
-    type Part = R::Acc<L>;
-    type Acc = [R::Acc<L>; 1];
-    const N: usize = L::N;
-
-    #[inline(always)]
-    fn start(self, row: usize) -> usize {
-        row
-    }
-
-    #[inline(always)]
-    fn code(self, _: usize) {}
-
-    #[inline(always)]
-    fn load(self, lanes: L, from: &Array<T, L>, (): ()) -> L::V {
-        L::V::load(lanes, from)
-    }
-
-    #[inline(always)]
-    fn first(self, lanes: L, v: L::V, (): ()) -> Self::Acc {
-        [self.0.lift(lanes, v)]
-    }
-
-    #[inline(always)]
-    fn next(self, lanes: L, [acc]: Self::Acc, v: L::V, (): ()) -> Self::Acc {
-        [self.0.merge(lanes, acc, self.0.lift(lanes, v))]
-    }
-}
-
 type Cell<E, L> = <<E as Entry<L>>::Part as Register<L>>::Item;
 type PartArray<E, L> = <<E as Entry<L>>::Part as Register<L>>::Array;
 
 /// Numbers of rows: as they are listed, or so many one after the other.
 #[derive(Clone, Copy)]
-pub(crate) enum Numbers<'a> {
+pub(super) enum Numbers<'a> {
     Listed(&'a [usize]),
     Run { first: usize, len: usize },
 }
 
 impl Numbers<'_> {
-    pub(crate) const NONE: Self = Self::Listed(&[]);
+    pub(super) const NONE: Self = Self::Listed(&[]);
 
     #[inline(always)]
-    pub(crate) fn len(self) -> usize {
+    pub(super) fn len(self) -> usize {
         match self {
             Self::Listed(numbers) => numbers.len(),
             Self::Run { len, .. } => len,
@@ -162,7 +114,7 @@ impl Numbers<'_> {
 
     /// Number `i`, of which there are more.
     #[inline(always)]
-    pub(crate) fn at(self, i: usize) -> usize {
+    pub(super) fn at(self, i: usize) -> usize {
         debug_assert!(i < self.len());
         match self {
             Self::Listed(numbers) => numbers.get(i).copied().unwrap_or(0),
@@ -172,13 +124,13 @@ impl Numbers<'_> {
 
     /// These, or `others` if there are none.
     #[inline(always)]
-    pub(crate) fn or(self, others: Self) -> Self {
+    pub(super) fn or(self, others: Self) -> Self {
         if self.len() > 0 { self } else { others }
     }
 
     /// The first `n`, and the others.
     #[inline(always)]
-    pub(crate) fn split(self, n: usize) -> (Self, Self) {
+    pub(super) fn split(self, n: usize) -> (Self, Self) {
         let n = n.min(self.len());
         match self {
             Self::Listed(numbers) => {
@@ -192,14 +144,14 @@ impl Numbers<'_> {
 
 /// Rows to be merged, with their weights.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a, W> {
-    pub(crate) now: Numbers<'a>,
+pub(super) struct Rows<'a, W> {
+    pub(super) now: Numbers<'a>,
     /// One a row; if weights take no room, as many as there are for any.
-    pub(crate) weights: &'a [W],
+    pub(super) weights: &'a [W],
     /// Those that will be merged after them.
-    pub(crate) next: Numbers<'a>,
+    pub(super) next: Numbers<'a>,
     /// Whether rows are brought nearer while those before them are merged.
-    pub(crate) ahead: bool,
+    pub(super) ahead: bool,
 }
 
 impl<W> Rows<'_, W> {
@@ -217,7 +169,7 @@ impl<W> Rows<'_, W> {
 /// Merges rows into `cells`, which hold nothing yet if `fresh`; without any row, `cells` is left as it was. There is
 /// one cell a column, and after these as many of the next part. The elements of a row lie `step` apart.
 #[inline(always)]
-pub(crate) fn fold<L: Copy, E: Entry<L>>(
+pub(super) fn fold<L: Copy, E: Entry<L>>(
     lanes: L,
     entry: E,
     (data, step): (&[E::Item], usize),
@@ -243,32 +195,6 @@ pub(crate) fn fold<L: Copy, E: Entry<L>>(
     }
     if let Some(weights) = rows.weights::<1>(i) {
         Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
-    }
-}
-
-/// The same of rows as they come.
-#[inline(always)]
-pub(crate) fn fold_all<L: Copy, E: Entry<L, Weight = ()>>(
-    lanes: L,
-    entry: E,
-    data: &[E::Item],
-    step: usize,
-    mut rows: impl Iterator<Item = usize>,
-    cells: &mut [Cell<E, L>],
-) {
-    let mut fresh = true;
-    while let Some(first) = rows.next() {
-        let mut block = [first; BLOCK];
-        let mut n = 1;
-        for (to, row) in block[1..].iter_mut().zip(&mut rows) {
-            *to = row;
-            n += 1;
-        }
-        // `n` is at most the length, which the compiler cannot see.
-        let now = Numbers::Listed(block.get(..n).unwrap_or(&block));
-        let rows = Rows { now, weights: &[(); BLOCK], next: Numbers::NONE, ahead: false };
-        fold(lanes, entry, (data, step), fresh, rows, cells);
-        fresh = false;
     }
 }
 

@@ -1,41 +1,17 @@
-//! Sums that are ready: into results.
+//! Sums that are ready, divided.
 
-use super::store_apart;
-use crate::access::{Writer, gather};
-use crate::element::Element;
+use crate::access::Writer;
 use crate::lanes::{Array, Floats, Lanes, Register};
-use crate::reduce::Reduce;
 
 /// Vectors divided one after the other without looking where the end is.
 const AT_ONCE: usize = 4;
 
-/// Finishes `cells` into elements that lie `step` apart from element `to` on.
-#[inline(always)]
-pub(crate) fn finish<T: Element, L: Lanes<T>, R: Reduce<T>>(
-    lanes: L,
-    reduce: R,
-    cells: &[R::Cell],
-    by: T::Divisor,
-    output: &mut [T],
-    to: usize,
-    step: usize,
-) {
-    let mut c = 0;
-    while c < cells.len() {
-        let n = L::N.min(cells.len() - c);
-        let array = gather(cells, c, 1, n);
-        let v = reduce.finish(lanes, R::Acc::<L>::load(lanes, &array), by);
-        store_apart(lanes, v, output, to + c * step, step, n);
-        c += n;
-    }
-}
-
 /// Divides each cell.
 #[inline(always)]
-pub(crate) fn divide<L: Floats>(lanes: L, cells: &mut [f32], by: f32) {
+pub(super) fn divide<L: Floats>(lanes: L, cells: &mut [f32], by: f32) {
     match reciprocal(by) {
         Some(factor) => each(lanes, cells, |v| lanes.mul(v, L::F::splat(lanes, factor)), |cell| cell * factor),
-        None => each(lanes, cells, |v| lanes.mean(v, by), |cell| cell / by),
+        None => each(lanes, cells, |v| lanes.mean(v, &lanes.by(by)), |cell| cell / by),
     }
 }
 

@@ -1,0 +1,288 @@
+//! Windows output by output, with lanes over the channels: all lanes of a pixel share their taps, so a window is
+//! clipped once per pixel, and its partial results stay in registers from the first tap to the one store.
+//!
+//! ```text
+//!   input                                      output
+//!   pixel [channels........]  pixel  pixel
+//!   pixel [channels........]  pixel  pixel  ->  pixel [channels........]
+//! ```
+//!
+//! The same walk on lanes of one element serves every layout.
+
+use super::lines::{Line, Lines, Load, fold};
+use super::{Place, Row, Work, put};
+use crate::access::{Reader, scatter};
+use crate::element::Element;
+use crate::lanes::{Array, Lanes};
+use crate::reduce::{Reduce, Reducer};
+use crate::window::Taps;
+
+/// Vectors of channels side by side.
+const WIDE: usize = 4;
+
+/// Pools every window, element by element: the same code for every instruction set.
+#[inline(never)]
+pub(super) fn one_by_one<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &mut Work<'_, T>, beside: &mut R::Beside) {
+    each_pixel::<T, T::One, R, false>(T::one(), reduce, work, beside, false);
+}
+
+/// Pools every window, of which the channels go `together` if they are adjacent. All of it is inlined where the shape is `FIXED`.
+#[inline(always)]
+pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
+    lanes: L,
+    reduce: R,
+    work: &mut Work<'_, T>,
+    beside: &mut R::Beside,
+    together: bool,
+) {
+    let job = work.job;
+    let cols = job.axes[2];
+    let inside = cols.interior();
+    let channels = if together { job.from.shape.channels } else { 1 };
+    let always_small = R::is_small(job.axes[0].kernel.saturating_mul(job.axes[1].kernel), cols.kernel);
+    job.each_row(together, |row, to| {
+        let lines = Lines::of(job, &row);
+        let (mut by, mut by_taps) = (None, None);
+        for x in 0..cols.output {
+            let to = to + x * job.to.strides.spatial[2];
+            let taps = if inside.contains(&x) && !cols.bins {
+                Taps { start: x * cols.stride - cols.pad_start, real: cols.kernel, padded: cols.kernel }
+            } else {
+                cols.taps(x)
+            };
+            if taps.real == 0 || row.is_empty() {
+                for c in 0..channels {
+                    scatter(work.output, to + c * job.to.strides.channel, 1, 1, &[work.fill]);
+                }
+                continue;
+            }
+            if by_taps != Some((taps.real, taps.padded)) {
+                (by, by_taps) = (None, Some((taps.real, taps.padded)));
+            }
+            // The divisor of neighbours is mostly the same, and the way to it is not short.
+            let by = *by.get_or_insert_with(|| {
+                let divisor = job.divisor::<T>([row.taps[0], row.taps[1], taps]);
+                lanes.enter(
+                    #[inline(always)]
+                    || lanes.by(divisor),
+                )
+            });
+            let column = Line {
+                count: taps.real,
+                step: job.from.strides.spatial[2].wrapping_mul(cols.dilation),
+                cells: cols.dilation as u32,
+            };
+            let from = taps.start * job.from.strides.spatial[2];
+            let small =
+                always_small || R::is_small(row.taps[0].real.saturating_mul(row.taps[1].real), taps.real);
+            // The column of a first tap is not that of the window, where it starts in the padding.
+            let tap = (taps.start + cols.pad_start).wrapping_sub(x * cols.stride);
+            let number = if cols.bins { lines.number } else { lines.number.wrapping_add(tap as u32) };
+            let lines = Lines { from: lines.from.wrapping_add(from), number, ..lines };
+            let mut pixel = Pixel { lanes, reduce, lines, column, small, by, work, beside, to, place: place(row, x, together) };
+            if FIXED {
+                pixel.channels(channels);
+            } else {
+                lanes.enter(
+                    #[inline(always)]
+                    || pixel.channels(channels),
+                );
+            }
+        }
+    });
+}
+
+fn place(Row { cell: [n, c, z, y], .. }: Row, x: usize, along_channels: bool) -> Place {
+    Place { cell: [n, c, z, y, x], along_channels }
+}
+
+/// One output of each channel.
+struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>> {
+    lanes: L,
+    reduce: R,
+    /// Of the first column.
+    lines: Lines,
+    column: Line,
+    small: bool,
+    by: L::By,
+    work: &'p mut Work<'w, T>,
+    beside: &'p mut R::Beside,
+    /// Element of the first channel.
+    to: usize,
+    place: Place,
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
+    #[inline(always)]
+    fn channels(&mut self, channels: usize) {
+        let mut c = 0;
+        if L::TILE >= WIDE
+            && R::IS_LIGHT
+            && let Some(reader) = Reader::<T, [Array<T, L>; WIDE]>::new(self.work.input)
+        {
+            while c + WIDE * L::N <= channels {
+                self.pool(&reader, c, WIDE * L::N);
+                c += WIDE * L::N;
+            }
+        }
+        if let Some(reader) = Reader::<T, [Array<T, L>; 1]>::new(self.work.input) {
+            while c < channels {
+                // The last vector overlaps its neighbour rather than leave a tail; there is at least one.
+                self.pool(&reader, c.min(channels.saturating_sub(L::N)), L::N);
+                c += L::N;
+            }
+        }
+    }
+
+    /// `n` channels from channel `c` on.
+    #[inline(always)]
+    fn pool<const V: usize>(&mut self, data: &impl Load<T, L, V>, c: usize, n: usize) {
+        let (lanes, reduce, step) = (self.lanes, self.reduce, self.work.job.to.strides.channel);
+        let results = if self.small {
+            let acc = self.columns(data, c);
+            let mut place = self.place;
+            place.cell[1] += c;
+            reduce.aside(lanes, &acc, n, self.beside, place);
+            acc.map(
+                #[inline(always)]
+                |acc| reduce.finish(lanes, acc, &self.by),
+            )
+        } else {
+            lanes.enter(
+                #[inline(always)]
+                || {
+                    self.eights(data, c).map(
+                        #[inline(always)]
+                        |total| reduce.finish_total(lanes, total, &self.by),
+                    )
+                },
+            )
+        };
+        put::<T, L, V>(lanes, results, self.work.output, self.to + c * step, step, n);
+    }
+
+    /// Columns from top to bottom, then from left to right.
+    #[inline(always)]
+    fn columns<const V: usize>(&self, data: &impl Load<T, L, V>, c: usize) -> [R::Acc; V] {
+        let (lanes, reduce) = (self.lanes, self.reduce);
+        let mut acc = fold(lanes, reduce, data, &self.lines, c, None);
+        let mut lines = self.lines;
+        for _ in 1..self.column.count {
+            lines.from = lines.from.wrapping_add(self.column.step);
+            lines.number = lines.number.wrapping_add(self.column.cells);
+            let next = fold(lanes, reduce, data, &lines, c, None);
+            acc = core::array::from_fn(
+                #[inline(always)]
+                |v| reduce.merge_columns(lanes, acc[v], next[v]),
+            );
+        }
+        acc
+    }
+
+    /// Eight taps after eight, row by row; those that are left one by one.
+    #[inline(always)]
+    fn eights<const V: usize>(&self, data: &impl Load<T, L, V>, c: usize) -> [R::Total; V] {
+        let mut walk = Walk { lines: self.lines, column: self.column, at: [0; 3], from: self.lines.from.wrapping_add(c) };
+        let count = |line: Line| line.count;
+        let mut left = count(self.lines.depth).saturating_mul(count(self.lines.rows)).saturating_mul(count(self.column));
+        let mut total = None;
+        while left >= 8 {
+            let mut acc = self.eight(data, &mut walk);
+            left -= 8;
+            let mut more = 1;
+            while more < R::EIGHTS && left >= 8 {
+                acc = self.both(acc, self.eight(data, &mut walk));
+                (more, left) = (more + 1, left - 8);
+            }
+            total = Some(self.enter(total, acc));
+        }
+        while left > 0 {
+            let acc = self.one(data, &mut walk);
+            total = Some(self.enter(total, acc));
+            left -= 1;
+        }
+        match total {
+            Some(total) => total,
+            // There is a tap; this is for the compiler.
+            None => self.enter(None, self.one(data, &mut walk)),
+        }
+    }
+
+    #[inline(always)]
+    fn enter<const V: usize>(&self, total: Option<[R::Total; V]>, acc: [R::Acc; V]) -> [R::Total; V] {
+        core::array::from_fn(
+            #[inline(always)]
+            |v| match total {
+                Some(total) => self.reduce.enter(self.lanes, total[v], acc[v]),
+                None => self.reduce.total(self.lanes, acc[v]),
+            },
+        )
+    }
+
+    #[inline(always)]
+    fn both<const V: usize>(&self, a: [R::Acc; V], b: [R::Acc; V]) -> [R::Acc; V] {
+        core::array::from_fn(
+            #[inline(always)]
+            |v| self.reduce.merge(self.lanes, a[v], b[v]),
+        )
+    }
+
+    /// Neighbours, then neighbours of these, then both halves.
+    #[inline(always)]
+    fn eight<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
+        let half = self.four(data, walk);
+        self.both(half, self.four(data, walk))
+    }
+
+    #[inline(always)]
+    fn four<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
+        let half = self.two(data, walk);
+        self.both(half, self.two(data, walk))
+    }
+
+    #[inline(always)]
+    fn two<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
+        let half = self.one(data, walk);
+        self.both(half, self.one(data, walk))
+    }
+
+    #[inline(always)]
+    fn one<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
+        let number = self.lines.number;
+        data.load(self.lanes, walk.next()).map(
+            #[inline(always)]
+            |v| self.reduce.lift(self.lanes, v, number),
+        )
+    }
+}
+
+/// The taps of a window, row by row.
+struct Walk {
+    lines: Lines,
+    column: Line,
+    /// How many slices, rows and columns are done.
+    at: [usize; 3],
+    /// Element of the next tap.
+    from: usize,
+}
+
+impl Walk {
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        let next = self.from;
+        let back = |line: Line| (line.count.wrapping_sub(1)).wrapping_mul(line.step);
+        self.at[2] += 1;
+        if self.at[2] < self.column.count {
+            self.from = next.wrapping_add(self.column.step);
+            return next;
+        }
+        self.at = [self.at[0], self.at[1] + 1, 0];
+        self.from = next.wrapping_sub(back(self.column)).wrapping_add(self.lines.rows.step);
+        if self.at[1] >= self.lines.rows.count {
+            self.at = [self.at[0] + 1, 0, 0];
+            let first = self.from.wrapping_sub(back(self.lines.rows)).wrapping_sub(self.lines.rows.step);
+            self.from = first.wrapping_add(self.lines.depth.step);
+        }
+        next
+    }
+}
