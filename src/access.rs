@@ -89,6 +89,19 @@ pub(crate) struct ColumnsReader<'a, 'r, T, A, const R: usize> {
 }
 
 impl<'a, 'r, T: Pod, A: Pod, const R: usize> ColumnsReader<'a, 'r, T, A, R> {
+    /// The array of each row.
+    #[inline(always)]
+    pub(crate) fn all(self) -> [&'a A; R] {
+        let Self { rows: RowsReader { data, starts, .. }, column, .. } = self;
+        crate::lanes::array!(R, |row| {
+            // SAFETY: as in `each`.
+            let from = unsafe { data.as_ptr().add(starts[row] + column) };
+            // SAFETY: as in `Reader::at`.
+            let array: &A = unsafe { &*from.cast::<A>() };
+            array
+        })
+    }
+
     /// The array of each row, in their order.
     #[inline(always)]
     pub(crate) fn each(self) -> impl Iterator<Item = &'a A> + use<'a, 'r, T, A, R> {
@@ -159,7 +172,8 @@ pub(crate) fn scatter<T: Pod, A: AsRef<[T]>>(data: &mut [T], at: usize, step: us
 }
 
 /// Bytes of [`Scratch`].
-pub(crate) const SCRATCH: usize = if cfg!(any(target_pointer_width = "64", target_feature = "simd128")) { 9216 } else { 768 };
+pub(crate) const SCRATCH: usize =
+    if cfg!(any(target_pointer_width = "64", target_feature = "simd128")) { 9216 } else { 768 };
 
 /// Room for partial results on the stack, of which only as much is made as is used.
 pub(crate) struct Scratch([MaybeUninit<u64>; SCRATCH / 8]);

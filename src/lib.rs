@@ -24,8 +24,8 @@ pub use error::{Argument, AxisName, Parameter, PoolError};
 pub use index::Index;
 pub use pool::{
     AdaptiveAvgPool, AdaptiveMaxPool, Average, AvgPool, Bins, Geometry, GlobalAvgPool, GlobalLpPool, GlobalMaxPool,
-    IndexLayout, LpNorm, LpPool, MaxPool, Maximum, NanPolicy, Operation, Plan, Pool, ScaledMaximum, Whole, global_avg_pool,
-    global_max_pool, max_unpool,
+    IndexLayout, LpNorm, LpPool, MaxPool, Maximum, NanPolicy, Operation, Plan, Pool, ScaledMaximum, Whole,
+    global_avg_pool, global_max_pool, max_unpool,
 };
 pub use round::{Quantization, Rounding};
 pub use view::{IntoShape, Layout, Shape, Strides, View, ViewMut};

@@ -9,7 +9,7 @@
 use crate::access::{Reader, Writer};
 use crate::element::{Element, Float, Real};
 use crate::kernel::{Numbers, Place};
-use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray};
+use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray, array};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
@@ -31,12 +31,10 @@ pub(crate) trait Reducer<T: Element>: Copy {
     const PADS: bool = true;
     /// Whether results look at the divisor.
     const DIVIDES: bool = false;
-    /// Whether partial results may merge in any order.
-    const ANY_ORDER: bool;
     /// Whether it takes few instructions, so that vectors side by side are worth their code.
     const IS_LIGHT: bool = true;
-    /// Whether an element may enter twice.
-    const TWICE: bool = Self::ANY_ORDER;
+    /// Whether elements may enter in any order, and twice.
+    const TWICE: bool = false;
     /// Eights of elements that a partial result always has room for.
     const EIGHTS: usize = usize::MAX;
 
@@ -96,15 +94,7 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     fn finish_total(self, lanes: L, total: Self::Total, by: &L::By) -> L::V;
     /// Writes what belongs beside the first `n` results, from the one at `place` on.
     #[inline(always)]
-    fn aside<const V: usize>(
-        self,
-        _: L,
-        _acc: &[Self::Acc; V],
-        _n: usize,
-        _beside: &mut Self::Beside,
-        _place: Place,
-    ) {
-    }
+    fn aside<const V: usize>(self, _: L, _acc: &[Self::Acc; V], _n: usize, _beside: &mut Self::Beside, _place: Place) {}
 }
 
 /// Partial results on the stack.
@@ -120,10 +110,7 @@ fn load<L: Copy, R: Register<L>, const V: usize>(lanes: L, from: &[R::Item], at:
     match Reader::<_, [R::Array; V]>::new(from) {
         Some(reader) => {
             let arrays = reader.at(at);
-            core::array::from_fn(
-                #[inline(always)]
-                |v| R::load(lanes, &arrays[v]),
-            )
+            array!(V, |v| R::load(lanes, &arrays[v]))
         }
         None => [R::load(lanes, &bytemuck::Zeroable::zeroed()); V],
     }
@@ -133,8 +120,9 @@ fn load<L: Copy, R: Register<L>, const V: usize>(lanes: L, from: &[R::Item], at:
 #[inline(always)]
 fn store<L: Copy, R: Register<L>, const V: usize>(lanes: L, registers: [R; V], to: &mut [R::Item], at: usize) {
     if let Some(mut writer) = Writer::<_, [R::Array; V]>::new(to) {
-        for (register, array) in registers.into_iter().zip(writer.at(at)) {
-            register.store(lanes, array);
+        let arrays = writer.at(at);
+        for v in 0..V {
+            registers[v].store(lanes, &mut arrays[v]);
         }
     }
 }
@@ -159,13 +147,7 @@ macro_rules! cells {
         }
 
         #[inline(always)]
-        fn store<const V: usize>(
-            self,
-            lanes: L,
-            acc: [Self::Acc; V],
-            tile: &mut Tile<'_, Self::Cell, ()>,
-            at: usize,
-        ) {
+        fn store<const V: usize>(self, lanes: L, acc: [Self::Acc; V], tile: &mut Tile<'_, Self::Cell, ()>, at: usize) {
             store(lanes, acc, tile.cells, at);
         }
 
@@ -260,7 +242,7 @@ impl<T: Element, const IGNORE_NAN: bool> Reducer<T> for Max<T, IGNORE_NAN> {
     type Part = T;
     nothing_beside!();
     const EMPTY: T = if IGNORE_NAN { T::NO_NUMBER } else { T::LOWEST };
-    const ANY_ORDER: bool = true;
+    const TWICE: bool = true;
 
     #[inline(always)]
     fn is_small(_: usize, _: usize) -> bool {
@@ -314,8 +296,6 @@ impl<T: Element> Reducer<T> for Mean<T> {
     nothing_beside!();
     const EMPTY: T::Few = T::NO_FEW;
     const DIVIDES: bool = true;
-    const ANY_ORDER: bool = !T::HAS_NAN;
-    const TWICE: bool = false;
     const EIGHTS: usize = T::FEW / 8;
 
     #[inline(always)]
@@ -439,7 +419,6 @@ impl<T: Float> Reducer<T> for Norm<T::Sum> {
     nothing_beside!();
     const EMPTY: T::Sum = T::NO_SUM;
     const DIVIDES: bool = true;
-    const ANY_ORDER: bool = false;
     const IS_LIGHT: bool = false;
     const EIGHTS: usize = 1;
 
@@ -519,7 +498,6 @@ impl<'n, T: Element, const IGNORE_NAN: bool> Reducer<T> for Pick<'n, T, IGNORE_N
     const EMPTY_SIDE: u32 = 0;
     // A cell that is no more than nothing would have to be told from it.
     const PADS: bool = false;
-    const ANY_ORDER: bool = false;
     const IS_LIGHT: bool = false;
 
     #[inline(always)]
@@ -559,15 +537,14 @@ impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<
 
     #[inline(always)]
     fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, T, u32>, at: usize) -> [Self::Acc; V] {
-        let (values, indices): ([L::V; V], [L::Index; V]) =
-            (load(lanes, tile.cells, at), load(lanes, tile.side, at));
-        core::array::from_fn(|v| (values[v], indices[v]))
+        let (values, indices): ([L::V; V], [L::Index; V]) = (load(lanes, tile.cells, at), load(lanes, tile.side, at));
+        array!(V, |v| (values[v], indices[v]))
     }
 
     #[inline(always)]
     fn store<const V: usize>(self, lanes: L, acc: [Self::Acc; V], tile: &mut Tile<'_, T, u32>, at: usize) {
-        store(lanes, acc.map(|acc| acc.0), tile.cells, at);
-        store(lanes, acc.map(|acc| acc.1), tile.side, at);
+        store(lanes, array!(V, |v| acc[v].0), tile.cells, at);
+        store(lanes, array!(V, |v| acc[v].1), tile.side, at);
     }
 
     #[inline(always)]
@@ -589,17 +566,10 @@ impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<
     }
 
     #[inline(always)]
-    fn aside<const V: usize>(
-        self,
-        lanes: L,
-        acc: &[Self::Acc; V],
-        n: usize,
-        beside: &mut Numbers<'n>,
-        place: Place,
-    ) {
+    fn aside<const V: usize>(self, lanes: L, acc: &[Self::Acc; V], n: usize, beside: &mut Numbers<'n>, place: Place) {
         let mut arrays = [<IndexArray<T, L> as bytemuck::Zeroable>::zeroed(); V];
-        for (array, acc) in arrays.iter_mut().zip(acc) {
-            acc.1.store(lanes, array);
+        for v in 0..V {
+            acc[v].1.store(lanes, &mut arrays[v]);
         }
         let offsets: &[u32] = bytemuck::must_cast_slice(&arrays);
         beside.write(place, offsets.get(..n).unwrap_or(offsets));

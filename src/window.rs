@@ -384,13 +384,6 @@ impl Axis {
         !self.bins && self.interior() == (0..self.output)
     }
 
-    /// Whether there is a window `o`, and all of its taps are real.
-    #[inline]
-    pub(crate) const fn is_inside(&self, o: usize) -> bool {
-        let inside = self.interior();
-        inside.start <= o && o < inside.end
-    }
-
     /// Whether there may be a window without a real tap.
     #[inline]
     pub(crate) const fn may_be_empty(&self) -> bool {

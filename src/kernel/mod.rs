@@ -12,6 +12,7 @@
 
 mod lines;
 mod numbers;
+mod passes;
 mod plane;
 pub(crate) mod repair;
 pub(crate) mod scale;
@@ -19,12 +20,13 @@ mod taps;
 mod tile;
 pub(crate) mod wide;
 
+use lines::Lines;
 pub(crate) use numbers::{Numbering, Numbers, Place};
 
-use crate::access::scatter;
+use crate::access::{Scratch, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
-use crate::reduce::{Reduce, Reducer};
+use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
 use crate::view::Layout;
 use crate::window::{Axis, Divisor, Taps};
@@ -85,9 +87,13 @@ where
         plane::run(lanes, reduce, work);
     } else if small
         && !(adjacent && job.axes[2].is_apart())
-        && let Some(shape) = tile::Shape::of::<T, L, R>(job)
+        && let traits = passes::traits::<T, L, R>()
+        && let Some(shape) = tile::Shape::of(job, &traits)
     {
-        tile::run(lanes, reduce, work, beside, shape);
+        let (mut cells, mut side) = (Scratch::new(), Scratch::new());
+        let room = shape.cells(&traits);
+        let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
+        tile::walk(job, &traits, shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
     } else if adjacent {
         taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
     } else {
@@ -155,12 +161,14 @@ fn put<T: Element, L: Lanes<T>, const V: usize>(
 ) {
     match crate::access::Writer::<T, [Array<T, L>; V]>::new(output) {
         Some(mut writer) if step == 1 && n == V * L::N => {
-            for (result, array) in results.into_iter().zip(writer.at(to)) {
-                result.store(lanes, array);
+            let arrays = writer.at(to);
+            for v in 0..V {
+                results[v].store(lanes, &mut arrays[v]);
             }
         }
         _ => {
-            for (v, result) in results.into_iter().enumerate() {
+            for v in 0..V {
+                let result = results[v];
                 let mut array = <Array<T, L> as bytemuck::Zeroable>::zeroed();
                 result.store(lanes, &mut array);
                 scatter(output, to + v * L::N * step, step, n.min(L::N), &array);
@@ -194,7 +202,8 @@ impl Output {
         let along = move |i: usize, taps: Taps, tap: usize| {
             taps.start.wrapping_add(tap.wrapping_mul(dilation[i])).wrapping_mul(strides[i])
         };
-        let lines = (0..d.real).flat_map(move |z| (0..r.real).map(move |y| along(0, d, z).wrapping_add(along(1, r, y))));
+        let lines =
+            (0..d.real).flat_map(move |z| (0..r.real).map(move |y| along(0, d, z).wrapping_add(along(1, r, y))));
         let cells = lines.flat_map(move |line| (0..c.real).map(move |x| line.wrapping_add(along(2, c, x))));
         cells.filter_map(move |at| input.get(from.wrapping_add(at)).copied())
     }

@@ -13,7 +13,7 @@ use super::lines::{Line, Lines, Load, fold};
 use super::{Place, Row, Work, put};
 use crate::access::{Reader, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Lanes};
+use crate::lanes::{Array, Lanes, array};
 use crate::reduce::{Reduce, Reducer};
 use crate::window::Taps;
 
@@ -40,56 +40,60 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
     let inside = cols.interior();
     let channels = if together { job.from.shape.channels } else { 1 };
     let always_small = R::is_small(job.axes[0].kernel.saturating_mul(job.axes[1].kernel), cols.kernel);
-    job.each_row(together, |row, to| {
-        let lines = Lines::of(job, &row);
-        let (mut by, mut by_taps) = (None, None);
-        for x in 0..cols.output {
-            let to = to + x * job.to.strides.spatial[2];
-            let taps = if inside.contains(&x) && !cols.bins {
-                Taps { start: x * cols.stride - cols.pad_start, real: cols.kernel, padded: cols.kernel }
-            } else {
-                cols.taps(x)
-            };
-            if taps.real == 0 || row.is_empty() {
-                for c in 0..channels {
-                    scatter(work.output, to + c * job.to.strides.channel, 1, 1, &[work.fill]);
+    job.each_row(
+        together,
+        #[inline(always)]
+        |row, to| {
+            let lines = Lines::of(job, [row.cell[0], row.cell[1]], row.taps);
+            let (mut by, mut by_taps) = (None, None);
+            for x in 0..cols.output {
+                let to = to + x * job.to.strides.spatial[2];
+                let taps = if inside.contains(&x) && !cols.bins {
+                    Taps { start: x * cols.stride - cols.pad_start, real: cols.kernel, padded: cols.kernel }
+                } else {
+                    cols.taps(x)
+                };
+                if taps.real == 0 || row.is_empty() {
+                    for c in 0..channels {
+                        scatter(work.output, to + c * job.to.strides.channel, 1, 1, &[work.fill]);
+                    }
+                    continue;
                 }
-                continue;
+                if by_taps != Some((taps.real, taps.padded)) {
+                    (by, by_taps) = (None, Some((taps.real, taps.padded)));
+                }
+                // The divisor of neighbours is mostly the same, and the way to it is not short.
+                let by = *by.get_or_insert_with(|| {
+                    let divisor = job.divisor::<T>([row.taps[0], row.taps[1], taps]);
+                    lanes.enter(
+                        #[inline(always)]
+                        || lanes.by(divisor),
+                    )
+                });
+                let column = Line {
+                    count: taps.real,
+                    step: job.from.strides.spatial[2].wrapping_mul(cols.dilation),
+                    cells: cols.dilation as u32,
+                };
+                let from = taps.start * job.from.strides.spatial[2];
+                let small = always_small || R::is_small(row.taps[0].real.saturating_mul(row.taps[1].real), taps.real);
+                // The column of a first tap is not that of the window, where it starts in the padding.
+                let tap = (taps.start + cols.pad_start).wrapping_sub(x * cols.stride);
+                let number = if cols.bins { lines.number } else { lines.number.wrapping_add(tap as u32) };
+                let lines = Lines { from: lines.from.wrapping_add(from), number, ..lines };
+                let mut pixel =
+                    Pixel { lanes, reduce, lines, column, small, by, work, beside, to, place: place(row, x, together) };
+                if FIXED {
+                    pixel.channels(channels);
+                } else {
+                    lanes.enter(
+                        #[inline(always)]
+                        || pixel.channels(channels),
+                    );
+                }
             }
-            if by_taps != Some((taps.real, taps.padded)) {
-                (by, by_taps) = (None, Some((taps.real, taps.padded)));
-            }
-            // The divisor of neighbours is mostly the same, and the way to it is not short.
-            let by = *by.get_or_insert_with(|| {
-                let divisor = job.divisor::<T>([row.taps[0], row.taps[1], taps]);
-                lanes.enter(
-                    #[inline(always)]
-                    || lanes.by(divisor),
-                )
-            });
-            let column = Line {
-                count: taps.real,
-                step: job.from.strides.spatial[2].wrapping_mul(cols.dilation),
-                cells: cols.dilation as u32,
-            };
-            let from = taps.start * job.from.strides.spatial[2];
-            let small =
-                always_small || R::is_small(row.taps[0].real.saturating_mul(row.taps[1].real), taps.real);
-            // The column of a first tap is not that of the window, where it starts in the padding.
-            let tap = (taps.start + cols.pad_start).wrapping_sub(x * cols.stride);
-            let number = if cols.bins { lines.number } else { lines.number.wrapping_add(tap as u32) };
-            let lines = Lines { from: lines.from.wrapping_add(from), number, ..lines };
-            let mut pixel = Pixel { lanes, reduce, lines, column, small, by, work, beside, to, place: place(row, x, together) };
-            if FIXED {
-                pixel.channels(channels);
-            } else {
-                lanes.enter(
-                    #[inline(always)]
-                    || pixel.channels(channels),
-                );
-            }
-        }
-    });
+        },
+    );
 }
 
 fn place(Row { cell: [n, c, z, y], .. }: Row, x: usize, along_channels: bool) -> Place {
@@ -143,18 +147,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
             let mut place = self.place;
             place.cell[1] += c;
             reduce.aside(lanes, &acc, n, self.beside, place);
-            acc.map(
-                #[inline(always)]
-                |acc| reduce.finish(lanes, acc, &self.by),
-            )
+            array!(V, |v| reduce.finish(lanes, acc[v], &self.by))
         } else {
             lanes.enter(
                 #[inline(always)]
                 || {
-                    self.eights(data, c).map(
-                        #[inline(always)]
-                        |total| reduce.finish_total(lanes, total, &self.by),
-                    )
+                    let totals = self.eights(data, c);
+                    array!(V, |v| reduce.finish_total(lanes, totals[v], &self.by))
                 },
             )
         };
@@ -165,26 +164,35 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     #[inline(always)]
     fn columns<const V: usize>(&self, data: &impl Load<T, L, V>, c: usize) -> [R::Acc; V] {
         let (lanes, reduce) = (self.lanes, self.reduce);
-        let mut acc = fold(lanes, reduce, data, &self.lines, c, None);
-        let mut lines = self.lines;
-        for _ in 1..self.column.count {
+        let (mut lines, mut left) = (self.lines, self.column.count);
+        let mut acc = None;
+        loop {
+            let next = fold(lanes, reduce, data, &lines, c, None);
+            let merged = match acc {
+                None => next,
+                Some(acc) => {
+                    let acc: [R::Acc; V] = acc;
+                    array!(V, |v| reduce.merge_columns(lanes, acc[v], next[v]))
+                }
+            };
+            left -= 1;
+            if left == 0 {
+                return merged;
+            }
+            acc = Some(merged);
             lines.from = lines.from.wrapping_add(self.column.step);
             lines.number = lines.number.wrapping_add(self.column.cells);
-            let next = fold(lanes, reduce, data, &lines, c, None);
-            acc = core::array::from_fn(
-                #[inline(always)]
-                |v| reduce.merge_columns(lanes, acc[v], next[v]),
-            );
         }
-        acc
     }
 
     /// Eight taps after eight, row by row; those that are left one by one.
     #[inline(always)]
     fn eights<const V: usize>(&self, data: &impl Load<T, L, V>, c: usize) -> [R::Total; V] {
-        let mut walk = Walk { lines: self.lines, column: self.column, at: [0; 3], from: self.lines.from.wrapping_add(c) };
+        let mut walk =
+            Walk { lines: self.lines, column: self.column, at: [0; 3], from: self.lines.from.wrapping_add(c) };
         let count = |line: Line| line.count;
-        let mut left = count(self.lines.depth).saturating_mul(count(self.lines.rows)).saturating_mul(count(self.column));
+        let mut left =
+            count(self.lines.depth).saturating_mul(count(self.lines.rows)).saturating_mul(count(self.column));
         let mut total = None;
         while left >= 8 {
             let mut acc = self.eight(data, &mut walk);
@@ -210,21 +218,15 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
 
     #[inline(always)]
     fn enter<const V: usize>(&self, total: Option<[R::Total; V]>, acc: [R::Acc; V]) -> [R::Total; V] {
-        core::array::from_fn(
-            #[inline(always)]
-            |v| match total {
-                Some(total) => self.reduce.enter(self.lanes, total[v], acc[v]),
-                None => self.reduce.total(self.lanes, acc[v]),
-            },
-        )
+        match total {
+            Some(total) => array!(V, |v| self.reduce.enter(self.lanes, total[v], acc[v])),
+            None => array!(V, |v| self.reduce.total(self.lanes, acc[v])),
+        }
     }
 
     #[inline(always)]
     fn both<const V: usize>(&self, a: [R::Acc; V], b: [R::Acc; V]) -> [R::Acc; V] {
-        core::array::from_fn(
-            #[inline(always)]
-            |v| self.reduce.merge(self.lanes, a[v], b[v]),
-        )
+        array!(V, |v| self.reduce.merge(self.lanes, a[v], b[v]))
     }
 
     /// Neighbours, then neighbours of these, then both halves.
@@ -249,10 +251,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     #[inline(always)]
     fn one<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
         let number = self.lines.number;
-        data.load(self.lanes, walk.next()).map(
-            #[inline(always)]
-            |v| self.reduce.lift(self.lanes, v, number),
-        )
+        let vectors = data.load(self.lanes, walk.next());
+        array!(V, |v| self.reduce.lift(self.lanes, vectors[v], number))
     }
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Instructions, Lanes, Read, Register, composite, few_like_many};
+use super::{Indices, Instructions, Lanes, Read, Register, array, composite, few_like_many};
 use crate::round::Ratio;
 use core::arch::x86_64::*;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -320,19 +320,13 @@ macro_rules! few {
 
         #[inline(always)]
         fn add_few(self, a: [$Half; 2], b: [$Half; 2]) -> [$Half; 2] {
-            core::array::from_fn(
-                #[inline(always)]
-                |i| $Half(safe!(_mm256_add_epi16(a[i].0, b[i].0))),
-            )
+            array!(2, |i| $Half(safe!(_mm256_add_epi16(a[i].0, b[i].0))))
         }
 
         #[inline(always)]
         fn many(self, few: [$Half; 2]) -> [I32x8; 4] {
-            let quarters: [__m128i; 4] = bytemuck::must_cast(few.map(|half| half.0));
-            quarters.map(
-                #[inline(always)]
-                |quarter| I32x8(safe!($many(quarter))),
-            )
+            let quarters: [__m128i; 4] = bytemuck::must_cast([few[0].0, few[1].0]);
+            array!(4, |i| I32x8(safe!($many(quarters[i]))))
         }
     };
 }
@@ -369,23 +363,18 @@ macro_rules! integer {
 
             #[inline(always)]
             fn widen(self, v: $V) -> [I32x8; $k] {
-                safe!($widen(v.0)).map(I32x8)
+                let sums = safe!($widen(v.0));
+                array!($k, |i| I32x8(sums[i]))
             }
 
             #[inline(always)]
             fn add(self, a: [I32x8; $k], b: [I32x8; $k]) -> [I32x8; $k] {
-                core::array::from_fn(
-                    #[inline(always)]
-                    |i| I32x8(safe!(_mm256_add_epi32(a[i].0, b[i].0))),
-                )
+                array!($k, |i| I32x8(safe!(_mm256_add_epi32(a[i].0, b[i].0))))
             }
 
             #[inline(always)]
             fn mul(self, a: [I32x8; $k], b: [I32x8; $k]) -> [I32x8; $k] {
-                core::array::from_fn(
-                    #[inline(always)]
-                    |i| I32x8(safe!(_mm256_mullo_epi32(a[i].0, b[i].0))),
-                )
+                array!($k, |i| I32x8(safe!(_mm256_mullo_epi32(a[i].0, b[i].0))))
             }
 
             type By = Ratio;
@@ -398,15 +387,9 @@ macro_rules! integer {
             #[inline(always)]
             fn mean(self, sum: [I32x8; $k], by: &Ratio) -> $V {
                 let quotients = if by.small {
-                    sum.map(
-                        #[inline(always)]
-                        |sum| safe!(small_quotient(sum.0, by)),
-                    )
+                    array!($k, |i| safe!(small_quotient(sum[i].0, by)))
                 } else {
-                    sum.map(
-                        #[inline(always)]
-                        |sum| safe!(quotient(sum.0, by)),
-                    )
+                    array!($k, |i| safe!(quotient(sum[i].0, by)))
                 };
                 $V(safe!($pack(quotients)))
             }
@@ -434,20 +417,22 @@ integer! {
 #[inline]
 fn widen_epi8(v: __m256i) -> [__m256i; 4] {
     let (low, high) = (_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-    [low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)].map(|v| _mm256_cvtepi8_epi32(v))
+    let quarters = [low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)];
+    array!(4, |i| _mm256_cvtepi8_epi32(quarters[i]))
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
 fn widen_epu8(v: __m256i) -> [__m256i; 4] {
     let (low, high) = (_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
-    [low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)].map(|v| _mm256_cvtepu8_epi32(v))
+    let quarters = [low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)];
+    array!(4, |i| _mm256_cvtepu8_epi32(quarters[i]))
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
 fn widen_epi16(v: __m256i) -> [__m256i; 2] {
-    [_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v)].map(|v| _mm256_cvtepi16_epi32(v))
+    [_mm256_cvtepi16_epi32(_mm256_castsi256_si128(v)), _mm256_cvtepi16_epi32(_mm256_extracti128_si256::<1>(v))]
 }
 
 /// Places 32 bits each, from quarters of halves to their order.

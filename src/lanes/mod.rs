@@ -44,6 +44,23 @@ use crate::element::{Element, Integer};
 use crate::round::Ratio;
 use bytemuck::{Pod, Zeroable};
 
+/// The array of `$n` values, each by its place. Without closures, which are not always inlined where much is: and then
+/// they have not the instructions of where they stand.
+macro_rules! array {
+    ($n:expr, |$i:ident| $value:expr) => {{
+        let $i = 0;
+        let mut array = [$value; $n];
+        let mut next = 1;
+        while next < $n {
+            let $i = next;
+            array[$i] = $value;
+            next += 1;
+        }
+        array
+    }};
+}
+pub(crate) use array;
+
 /// Elements in memory, as an array.
 pub trait Block<T>: Pod + AsRef<[T]> + AsMut<[T]> {}
 impl<T, A: Pod + AsRef<[T]> + AsMut<[T]>> Block<T> for A {}
@@ -287,17 +304,14 @@ macro_rules! composite {
             #[inline(always)]
             fn load(lanes: $L, from: &[$T; $n]) -> Self {
                 let parts: &[<$R as Register<$L>>::Array; $k] = bytemuck::must_cast_ref(from);
-                parts.map(
-                    #[inline(always)]
-                    |part| <$R as Register<$L>>::load(lanes, &part),
-                )
+                $crate::lanes::array!($k, |i| <$R as Register<$L>>::load(lanes, &parts[i]))
             }
 
             #[inline(always)]
             fn store(self, lanes: $L, to: &mut [$T; $n]) {
                 let parts: &mut [<$R as Register<$L>>::Array; $k] = bytemuck::must_cast_mut(to);
-                for (register, part) in self.into_iter().zip(parts) {
-                    register.store(lanes, part);
+                for i in 0..$k {
+                    self[i].store(lanes, &mut parts[i]);
                 }
             }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
-use super::{Indices, Instructions, Lanes, Register, composite, few_like_many, plain_instructions, quotients};
+use super::{Indices, Instructions, Lanes, Register, array, composite, few_like_many, plain_instructions, quotients};
 use crate::round::Ratio;
 use wide::{f32x4, f64x2, i8x16, i16x8, i16x16, i32x4, i32x8, u8x16, u16x8, u32x4};
 
@@ -208,12 +208,12 @@ macro_rules! integer {
 
             #[inline(always)]
             fn add(self, a: [i32x4; $k], b: [i32x4; $k]) -> [i32x4; $k] {
-                core::array::from_fn(|i| a[i] + b[i])
+                array!($k, |i| a[i] + b[i])
             }
 
             #[inline(always)]
             fn mul(self, a: [i32x4; $k], b: [i32x4; $k]) -> [i32x4; $k] {
-                core::array::from_fn(|i| a[i] * b[i])
+                array!($k, |i| a[i] * b[i])
             }
 
             type By = Ratio;
@@ -226,10 +226,7 @@ macro_rules! integer {
             #[inline(always)]
             fn mean(self, sum: [i32x4; $k], by: &Ratio) -> $V {
                 if by.small {
-                    let $q: [i32x8; $k / 2] = bytemuck::must_cast(sum.map(
-                        #[inline(always)]
-                        |sum| small_quotient(sum, by),
-                    ));
+                    let $q: [i32x8; $k / 2] = bytemuck::must_cast(array!($k, |i| small_quotient(sum[i], by)));
                     return $narrow;
                 }
                 $V::new(quotients(bytemuck::must_cast(sum), by))

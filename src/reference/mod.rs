@@ -513,13 +513,7 @@ pub fn sum<T: Number>(order: Order, extents: [usize; 3], term: impl Fn(usize) ->
 }
 
 /// The mean of each plane of `extents`.
-pub fn global_avg_pool<T: Number>(
-    order: Order,
-    extents: [usize; 3],
-    input: &[T],
-    output: &mut [T],
-    finish: Finish,
-) {
+pub fn global_avg_pool<T: Number>(order: Order, extents: [usize; 3], input: &[T], output: &mut [T], finish: Finish) {
     let cells = extents.iter().product::<usize>();
     for (plane, mean) in input.chunks_exact(cells).zip(output) {
         *mean = T::finish(sum::<T>(order, extents, |i| plane[i].widen()), cells as i64, cells as i64, finish);

@@ -1,11 +1,11 @@
 //! What is done with a pooled vector: lengths, codes, bits, and how near two of them are.
 
-use super::divide::divide;
 use super::check_length;
+use super::divide::divide;
+use crate::access::Reader;
 use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::element::Float;
 use crate::error::{Argument, PoolError};
-use crate::access::Reader;
 use crate::lanes::{Array, Floats, Lanes, Read, Register, VIRTUAL_LANES};
 
 /// The least length by which PyTorch divides when it normalises.

@@ -1,10 +1,10 @@
 //! Token ids that name the rows of a table.
 
 use super::Offset;
+use super::fold::Numbers;
 use super::keep::fill;
 use super::queue::Source;
 use crate::error::{Argument, AxisName, PoolError};
-use super::fold::Numbers;
 use core::ops::Range;
 
 /// Token ids, each of which was proved to name a row of a table with so many rows. Checked once, they can be pooled

@@ -1,12 +1,12 @@
 //! Tokens on their way into the partial results: the one way for whole sequences, batches, bags and streams.
 
+use super::fold::{self, Numbers, Rows};
 use super::steps::{
     Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments, Step, Widened,
 };
 use super::stream::{Stream, Sums, norm};
 use super::{Mode, Positions, TokenElement, Tokens};
 use crate::dispatch::{ReadDoor, ReadKernel};
-use super::fold::{self, Numbers, Rows};
 use crate::lanes::{PREFETCHES, Read};
 use core::ops::Range;
 

@@ -1,7 +1,7 @@
 //! How one more token enters the partial results of its columns.
 
-use super::{TokenElement, Tokens};
 use super::fold::{Entry, Parts};
+use super::{TokenElement, Tokens};
 use crate::lanes::{Floats, Lanes, Read, Register};
 use crate::reduce::Norm;
 

@@ -1,0 +1,395 @@
+//! The work on the tile: flat loops over vectors, each a function of its own for an element, a reducer and lanes.
+//!
+//! ```text
+//!   fold      line    [ run ]                           results   tile  a b c d e f g h
+//!             below   [ run ]  ->  cells of the tile                    \_____/              one output
+//!             ...     [ run ]                                             \_____/            the next
+//! ```
+
+use super::lines::{Lines, fold, lift, merge, vectors};
+use super::tile::{Block, Elements, Passes, Run, Traits};
+use super::{Work, put};
+use crate::access::{Reader, RowsReader, scatter};
+use crate::element::Element;
+use crate::lanes::{Array, Lanes, SumArray, array};
+use crate::reduce::{Reduce, Reducer, Tile};
+use core::ops::Range;
+
+/// Vectors side by side.
+const WIDE: usize = 4;
+
+/// A reducer on lanes, with what it works on.
+pub(super) struct Pass<'p, 'w, 't, T: Element, L: Lanes<T>, R: Reducer<T>> {
+    pub(super) lanes: L,
+    pub(super) reduce: R,
+    pub(super) work: &'p mut Work<'w, T>,
+    pub(super) beside: &'p mut R::Beside,
+    pub(super) tile: Tile<'t, R::Cell, R::Side>,
+}
+
+/// What the walk must know.
+pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
+    Traits {
+        cell: size_of::<R::Cell>().max(size_of::<R::Side>()),
+        lanes: L::N,
+        slack: WIDE * L::N,
+        pads: R::PADS,
+        divides: R::DIVIDES,
+        twice: R::TWICE,
+        beside: size_of::<R::Side>() > 0,
+        edges: R::DIVIDES && T::HAS_NAN && L::N > 1,
+    }
+}
+
+/// Calls `$each` for the tiles of a run, of `WIDE` vectors if `$wide`; the last vector overlaps its neighbour rather than leave a
+/// tail, but from `$from` on.
+macro_rules! each_tile {
+    ($from:expr, $end:expr, $N:expr, $wide:expr, |$i:ident, $V:ident| $each:expr) => {
+        let (mut done, end) = ($from, $end);
+        if $wide {
+            const $V: usize = WIDE;
+            while done + WIDE * $N <= end {
+                let $i = done;
+                $each;
+                done += WIDE * $N;
+            }
+        }
+        while done < end {
+            const $V: usize = 1;
+            let $i = done.min(end.saturating_sub($N).max($from));
+            $each;
+            done += $N;
+        }
+    };
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pass<'_, '_, '_, T, L, R> {
+    fn fold(&mut self, lines: &Lines, block: &Block, run: Elements, to: usize, down: Option<usize>) {
+        let lanes = self.lanes;
+        let lines = Lines { from: lines.from.wrapping_add(run.from), ..*lines };
+        // A short run is read past its end, where there is more.
+        let (short, down) = if run.len < L::N { (L::N, None) } else { (run.len, down) };
+        if run.step != 1 || !reaches(&lines, block, run, short).is_some_and(|end| end <= self.work.input.len()) {
+            return fold_each(self.reduce, self.work.input, &mut self.tile, &lines, block, run, to);
+        }
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let Self { reduce, work, tile, .. } = self;
+                let fold = Fold { lanes, reduce: *reduce, data: work.input };
+                let (mut lines, mut to) = (lines, to);
+                for _ in 0..run.runs {
+                    fold.rows(&lines, block, run.len, tile, to, down);
+                    (lines.from, to) = (lines.from.wrapping_add(run.apart), to + run.len);
+                }
+            },
+        );
+    }
+
+    fn pad(&mut self, block: &Block, cells: Range<usize>) {
+        for plane in 0..block.count[0] {
+            for row in 0..block.count[1] {
+                let first = plane * block.to[0] + row * block.to[1];
+                for cell in self.tile.cells.get_mut(first + cells.start..first + cells.end).unwrap_or_default() {
+                    *cell = R::EMPTY;
+                }
+            }
+        }
+    }
+
+    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize) {
+        let lanes = self.lanes;
+        lanes.enter(
+            #[inline(always)]
+            || {
+                // Cells are read before they are written, and none that was is read again: up to a vector past the end.
+                let mut i = 0;
+                while wide::<T, L, R>() && i + WIDE * L::N <= len {
+                    let acc = self.window::<WIDE>(i, taps, apart, 0);
+                    Reduce::<T, L>::store(self.reduce, lanes, acc, &mut self.tile, i);
+                    i += WIDE * L::N;
+                }
+                while i < len {
+                    let acc = self.window::<1>(i, taps, apart, 0);
+                    Reduce::<T, L>::store(self.reduce, lanes, acc, &mut self.tile, i);
+                    i += L::N;
+                }
+            },
+        );
+    }
+
+    fn compact(&mut self, rows: usize, pitch: usize, outputs: usize, skip: usize, width: usize) {
+        for row in 0..rows {
+            for i in 1..outputs {
+                for j in 0..width {
+                    move_cell(self.tile.cells, row * pitch + i * skip + j, row * pitch + i * width + j);
+                }
+            }
+        }
+    }
+
+    fn results(&mut self, block: &Block, run: &Run) {
+        let lanes = self.lanes;
+        lanes.enter(
+            #[inline(always)]
+            || self.rows(block, run),
+        );
+    }
+
+    fn fill(&mut self, to: usize, step: usize, n: usize) {
+        for i in 0..n {
+            scatter(self.work.output, to + i * step, 1, 1, &[self.work.fill]);
+        }
+    }
+}
+
+/// Whether vectors side by side are worth their code.
+const fn wide<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
+    L::TILE >= WIDE && R::IS_LIGHT
+}
+
+/// The end of the last element of any line of a block; `None` where that is further than can be counted.
+fn reaches(lines: &Lines, block: &Block, run: Elements, len: usize) -> Option<usize> {
+    let mut end = lines.from.checked_add(len)?;
+    let axes = [(lines.depth.count, lines.depth.step), (lines.rows.count, lines.rows.step)];
+    let rows = [(block.count[0], block.from[0]), (block.count[1], block.from[1]), (run.runs, run.apart)];
+    for (count, step) in axes.into_iter().chain(rows) {
+        end = end.checked_add(count.saturating_sub(1).checked_mul(step)?)?;
+    }
+    Some(end)
+}
+
+/// A fold of lines, on vectors.
+#[derive(Clone, Copy)]
+struct Fold<'a, T, L, R> {
+    lanes: L,
+    reduce: R,
+    data: &'a [T],
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
+    #[inline(always)]
+    fn rows(
+        self,
+        lines: &Lines,
+        block: &Block,
+        len: usize,
+        tile: &mut Tile<'_, R::Cell, R::Side>,
+        to: usize,
+        down: Option<usize>,
+    ) {
+        let few = if lines.depth.count == 1 && wide::<T, L, R>() { lines.rows.count } else { 0 };
+        for plane in 0..block.count[0] {
+            let mut lines = *lines;
+            lines.from = lines.from.wrapping_add(plane.wrapping_mul(block.from[0]));
+            let mut to = to + plane * block.to[0];
+            let mut row = 0;
+            while row < block.count[1] {
+                // What a row shares with the next is folded once for both.
+                let pair = if row + 1 < block.count[1] { down } else { None };
+                // The common numbers of lines without a loop over them.
+                match (few, pair) {
+                    (2, _) => self.few::<2>(&lines, len, tile, to),
+                    (3, None) => self.few::<3>(&lines, len, tile, to),
+                    (_, None) => self.any(&lines, None, len, tile, to),
+                    (_, Some(down)) => {
+                        let (shared, next) = (lines.rows.count.saturating_sub(down), to + block.to[1]);
+                        for part in 0..3 {
+                            let (first, count) = [(down, shared), (lines.rows.count, down), (0, down)][part];
+                            let (on, to) = [(None, to), (Some(to), next), (Some(to), to)][part];
+                            self.any(&lines.part(first, count), on, len, tile, to);
+                        }
+                    }
+                }
+                let rows = if pair.is_some() { 2 } else { 1 };
+                lines.from = lines.from.wrapping_add(block.from[1].wrapping_mul(rows));
+                lines.number = lines.number.wrapping_add(lines.next.wrapping_mul(rows as u32));
+                (to, row) = (to + rows * block.to[1], row + rows);
+            }
+        }
+    }
+
+    /// `K` lines.
+    #[inline(always)]
+    fn few<const K: usize>(self, lines: &Lines, len: usize, tile: &mut Tile<'_, R::Cell, R::Side>, to: usize) {
+        let Self { lanes, reduce, data } = self;
+        let start = |k: usize| lines.from.wrapping_add(k.wrapping_mul(lines.rows.step));
+        let Some(rows) = RowsReader::<T, K>::new(data, len.max(L::N), start) else { return };
+        each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
+            let Some(columns) = rows.columns::<[Array<T, L>; V]>(i) else { return };
+            let all = columns.all();
+            let mut acc = lift(lanes, reduce, vectors::<T, L, V>(lanes, all[0]), 0);
+            for k in 1..K {
+                acc = merge(lanes, reduce, acc, lift(lanes, reduce, vectors::<T, L, V>(lanes, all[k]), 0));
+            }
+            reduce.store(lanes, acc, tile, to + i);
+        });
+    }
+
+    /// Any lines, after what lies in the tile from cell `on` on, if anything.
+    #[inline(always)]
+    fn any(self, lines: &Lines, on: Option<usize>, len: usize, tile: &mut Tile<'_, R::Cell, R::Side>, to: usize) {
+        let Self { lanes, reduce, data } = self;
+        each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
+            let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) else { return };
+            let on = match on {
+                Some(on) => Some(reduce.load::<V>(lanes, tile, on + i)),
+                None => None,
+            };
+            let acc = fold(lanes, reduce, &reader, lines, i, on);
+            reduce.store(lanes, acc, tile, to + i);
+        });
+    }
+}
+
+/// Element by element: the same code for every instruction set.
+#[inline(never)]
+fn fold_each<T: Element, R: Reduce<T, T::One>>(
+    reduce: R,
+    data: &[T],
+    tile: &mut Tile<'_, R::Cell, R::Side>,
+    lines: &Lines,
+    block: &Block,
+    run: Elements,
+    to: usize,
+) {
+    let one = T::one();
+    let Some(reader) = Reader::<T, [Array<T, T::One>; 1]>::new(data) else { return };
+    for plane in 0..block.count[0] {
+        for row in 0..block.count[1] {
+            let more = plane.wrapping_mul(block.from[0]).wrapping_add(row.wrapping_mul(block.from[1]));
+            let number = lines.number.wrapping_add(lines.next.wrapping_mul(row as u32));
+            let lines = Lines { from: lines.from.wrapping_add(more), number, ..*lines };
+            for i in 0..run.runs * run.len {
+                let (apart, i_in_run) = match run.runs {
+                    1 => (0, i),
+                    _ => (i.checked_div(run.len).unwrap_or(0) * run.apart, i.checked_rem(run.len).unwrap_or(0)),
+                };
+                let acc = fold(one, reduce, &reader, &lines, apart + i_in_run * run.step, None);
+                reduce.store::<1>(one, acc, tile, to + plane * block.to[0] + row * block.to[1] + i);
+            }
+        }
+    }
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
+    /// Results of each row of a block.
+    #[inline(always)]
+    fn rows(&mut self, block: &Block, run: &Run) {
+        let lanes = self.lanes;
+        let by = lanes.by(T::divisor(&self.work.job.finish, run.count, run.real));
+        let pairs = run.skip == 2 && run.width == 1 && size_of::<R::Side>() == 0 && L::N > 1;
+        let flat = (run.skip == run.width || pairs) && run.follows;
+        // Each output by itself, or all together.
+        let (count, len) = if flat { (1, run.outputs * run.width) } else { (run.outputs, run.width) };
+        // The output's channels or columns, or both, which lie side by side then.
+        let step = match (flat, run.width) {
+            (false, _) => run.to_channel,
+            (true, 1) => run.to_col,
+            (true, _) => 1,
+        };
+        let mut parts = [(0..len, by), (0..0, by), (0..0, by)];
+        if let (Some(rows), true) = (run.edges, flat)
+            && let (Some(first), Some(last)) = (self.by_edge(false, rows), self.by_edge(true, rows))
+        {
+            let vector = L::N.min(len);
+            parts = [(0..vector, first), (vector..vector.max(len - vector), by), (len - vector..len, last)];
+            if vector == len {
+                parts[2].0 = 0..0;
+            }
+        }
+        for plane in 0..block.count[0] {
+            for row in 0..block.count[1] {
+                let mut run = *run;
+                run.at += plane * block.from[0] + row * block.from[1];
+                run.to += plane * block.to[0] + row * block.to[1];
+                (run.place.cell[1], run.place.cell[3]) = (run.place.cell[1] + plane, run.place.cell[3] + row);
+                for _ in 0..count {
+                    for (range, by) in &parts {
+                        if range.start < range.end {
+                            if pairs {
+                                self.pairs(&run, range, step, by);
+                            } else {
+                                self.side_by_side(&run, range, step, by);
+                            }
+                        }
+                    }
+                    (run.at, run.to) = (run.at + run.skip, run.to + run.to_col);
+                    run.place.cell[4] += 1;
+                }
+            }
+        }
+    }
+
+    /// The divisors of the first columns, or of the last, by what the rows count.
+    #[inline(always)]
+    fn by_edge(&self, last: bool, rows: usize) -> Option<L::By> {
+        let job = self.work.job;
+        let cols = job.axes[2];
+        let first = if last { cols.output.saturating_sub(L::N) } else { 0 };
+        let mut array = <SumArray<T, L> as bytemuck::Zeroable>::zeroed();
+        for (i, to) in array.as_mut().iter_mut().enumerate() {
+            let count = job.divisor.along(&cols, cols.taps((first + i).min(cols.output - 1)));
+            *to = T::count(count.wrapping_mul(rows));
+        }
+        self.lanes.by_each(&array)
+    }
+
+    /// Results that lie side by side in the tile, and `step` apart in the output.
+    #[inline(always)]
+    fn side_by_side(&mut self, run: &Run, range: &Range<usize>, step: usize, by: &L::By) {
+        let (from, end) = (range.start, range.end);
+        each_tile!(from, end, L::N, wide::<T, L, R>(), |i, V| {
+            let acc = self.window::<V>(run.at + i, run.taps, run.apart, run.tap);
+            self.finish(run, acc, i, (V * L::N).min(end - i), step, by);
+        });
+    }
+
+    /// Results of columns in pairs: those at even places.
+    #[inline(always)]
+    fn pairs(&mut self, run: &Run, range: &Range<usize>, step: usize, by: &L::By) {
+        let (from, end) = (range.start, range.end);
+        each_tile!(from, end, L::N, false, |i, V| {
+            let [a, b] = self.window::<2>(run.at + 2 * i, run.taps, run.apart, run.tap);
+            let acc: [R::Acc; V] = [self.reduce.even(self.lanes, a, b); V];
+            self.finish(run, acc, i, L::N.min(end - i), step, by);
+        });
+    }
+
+    /// Writes `n` results, from number `i` of a run on.
+    #[inline(always)]
+    fn finish<const V: usize>(&mut self, run: &Run, acc: [R::Acc; V], i: usize, n: usize, step: usize, by: &L::By) {
+        let (lanes, reduce) = (self.lanes, self.reduce);
+        let results = array!(V, |v| reduce.finish(lanes, acc[v], by));
+        put::<T, L, V>(lanes, results, self.work.output, run.to + i * step, step, n);
+        let mut place = run.place;
+        place.cell[if place.along_channels { 1 } else { 4 }] += i;
+        reduce.aside(lanes, &acc, n, self.beside, place);
+    }
+
+    /// `taps` columns that lie `apart`, from cell `at` on; the first is number `first` of its window.
+    #[inline(always)]
+    fn window<const V: usize>(&self, mut at: usize, taps: usize, apart: usize, first: usize) -> [R::Acc; V] {
+        let (lanes, reduce) = (self.lanes, self.reduce);
+        let dilation = self.work.job.axes[2].dilation as u32;
+        let mut along = (first as u32).wrapping_mul(dilation);
+        let loaded = reduce.load::<V>(lanes, &self.tile, at);
+        let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
+        for _ in 1..taps {
+            (at, along) = (at + apart, along.wrapping_add(dilation));
+            let next = reduce.load::<V>(lanes, &self.tile, at);
+            acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
+        }
+        acc
+    }
+}
+
+/// Copies a cell to another one.
+#[inline(always)]
+fn move_cell<C: Copy>(cells: &mut [C], from: usize, to: usize) {
+    if let Some(cell) = cells.get(from).copied()
+        && let Some(to) = cells.get_mut(to)
+    {
+        *to = cell;
+    }
+}
