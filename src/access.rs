@@ -160,6 +160,17 @@ pub(crate) fn gather<T: Pod, A: Pod + AsMut<[T]>>(data: &[T], at: usize, step: u
     array
 }
 
+/// Copies elements to places that lie `step` apart. A function of its own: where results lie apart, little time is lost by a call.
+#[inline(never)]
+pub(crate) fn scatter_slice<T: Copy>(data: &mut [T], at: usize, step: usize, elements: &[T]) {
+    for (i, from) in elements.iter().enumerate() {
+        debug_assert!(at + i * step < data.len());
+        if let Some(to) = data.get_mut(at + i * step) {
+            *to = *from;
+        }
+    }
+}
+
 /// Copies the first `n` elements of an array to places that lie `step` apart.
 #[inline(always)]
 pub(crate) fn scatter<T: Pod, A: AsRef<[T]>>(data: &mut [T], at: usize, step: usize, n: usize, array: &A) {
@@ -173,7 +184,7 @@ pub(crate) fn scatter<T: Pod, A: AsRef<[T]>>(data: &mut [T], at: usize, step: us
 
 /// Bytes of [`Scratch`].
 pub(crate) const SCRATCH: usize =
-    if cfg!(any(target_pointer_width = "64", target_feature = "simd128")) { 9216 } else { 768 };
+    if cfg!(any(target_pointer_width = "64", target_feature = "simd128")) { 17_408 } else { 768 };
 
 /// Room for partial results on the stack, of which only as much is made as is used.
 pub(crate) struct Scratch([MaybeUninit<u64>; SCRATCH / 8]);

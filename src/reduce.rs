@@ -64,10 +64,10 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     fn along(self, _: L, acc: Self::Acc, _columns: u32) -> Self::Acc {
         acc
     }
-    /// Of two vectors of columns the partial results at even places.
-    fn even(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    /// Of two vectors of columns the partial results at even places, and those at odd ones.
+    fn unzip(self, lanes: L, a: Self::Acc, b: Self::Acc) -> (Self::Acc, Self::Acc);
     /// From memory, `V` vectors one after the other.
-    fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, Self::Cell, Self::Side>, at: usize) -> [Self::Acc; V];
+    fn load<const V: usize>(self, lanes: L, tile: Cells<'_, Self::Cell, Self::Side>, at: usize) -> [Self::Acc; V];
     /// To memory.
     fn store<const V: usize>(
         self,
@@ -102,6 +102,27 @@ pub(crate) struct Tile<'t, C, S> {
     pub(crate) cells: &'t mut [C],
     /// As many; or, if they take no room, perhaps.
     pub(crate) side: &'t mut [S],
+}
+
+impl<C, S> Tile<'_, C, S> {
+    /// To be read.
+    #[inline(always)]
+    pub(crate) fn cells(&self) -> Cells<'_, C, S> {
+        Cells { cells: self.cells, side: self.side }
+    }
+
+    /// The same tile for a shorter time: as a value, whose slices the compiler knows to stay what they are.
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> Tile<'_, C, S> {
+        Tile { cells: self.cells, side: self.side }
+    }
+}
+
+/// A tile that is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<'t, C, S> {
+    pub(crate) cells: &'t [C],
+    pub(crate) side: &'t [S],
 }
 
 /// `V` registers from memory.
@@ -142,7 +163,7 @@ macro_rules! cells {
         type Acc = $Register;
 
         #[inline(always)]
-        fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, Self::Cell, ()>, at: usize) -> [Self::Acc; V] {
+        fn load<const V: usize>(self, lanes: L, tile: Cells<'_, Self::Cell, ()>, at: usize) -> [Self::Acc; V] {
             load(lanes, tile.cells, at)
         }
 
@@ -152,8 +173,8 @@ macro_rules! cells {
         }
 
         #[inline(always)]
-        fn even(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
-            Register::unzip(lanes, a, b).0
+        fn unzip(self, lanes: L, a: Self::Acc, b: Self::Acc) -> (Self::Acc, Self::Acc) {
+            Register::unzip(lanes, a, b)
         }
     };
 }
@@ -536,7 +557,7 @@ impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<
     }
 
     #[inline(always)]
-    fn load<const V: usize>(self, lanes: L, tile: &Tile<'_, T, u32>, at: usize) -> [Self::Acc; V] {
+    fn load<const V: usize>(self, lanes: L, tile: Cells<'_, T, u32>, at: usize) -> [Self::Acc; V] {
         let (values, indices): ([L::V; V], [L::Index; V]) = (load(lanes, tile.cells, at), load(lanes, tile.side, at));
         array!(V, |v| (values[v], indices[v]))
     }
@@ -548,8 +569,9 @@ impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<
     }
 
     #[inline(always)]
-    fn even(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
-        (L::V::unzip(lanes, a.0, b.0).0, L::Index::unzip(lanes, a.1, b.1).0)
+    fn unzip(self, lanes: L, a: Self::Acc, b: Self::Acc) -> (Self::Acc, Self::Acc) {
+        let (values, indices) = (L::V::unzip(lanes, a.0, b.0), L::Index::unzip(lanes, a.1, b.1));
+        ((values.0, indices.0), (values.1, indices.1))
     }
 
     #[inline(always)]

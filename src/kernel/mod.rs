@@ -23,7 +23,7 @@ pub(crate) mod wide;
 use lines::Lines;
 pub(crate) use numbers::{Numbering, Numbers, Place};
 
-use crate::access::{Scratch, scatter};
+use crate::access::{Scratch, Writer, scatter_slice};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Reduce, Reducer, Tile};
@@ -86,7 +86,7 @@ where
     if job.whole && !small && strides.spatial[2] == 1 {
         plane::run(lanes, reduce, work);
     } else if small
-        && !(adjacent && job.axes[2].is_apart())
+        && !(adjacent && is_cheaper_by_taps(job))
         && let traits = passes::traits::<T, L, R>()
         && let Some(shape) = tile::Shape::of(job, &traits)
     {
@@ -99,6 +99,15 @@ where
     } else {
         taps::one_by_one(reduce, work, beside);
     }
+}
+
+/// Whether windows share so few of their columns that these are better folded for each window again: by the vectors that are read
+/// and written for an output.
+fn is_cheaper_by_taps(job: &Job) -> bool {
+    let [depth, rows, cols] = job.axes;
+    let lines = depth.kernel.saturating_mul(rows.kernel);
+    let by_columns = cols.stride.saturating_mul(lines.saturating_add(1)).saturating_add(cols.kernel);
+    cols.is_apart() || lines.saturating_mul(cols.kernel) <= by_columns
 }
 
 impl Job {
@@ -159,22 +168,22 @@ fn put<T: Element, L: Lanes<T>, const V: usize>(
     step: usize,
     n: usize,
 ) {
-    match crate::access::Writer::<T, [Array<T, L>; V]>::new(output) {
-        Some(mut writer) if step == 1 && n == V * L::N => {
-            let arrays = writer.at(to);
-            for v in 0..V {
-                results[v].store(lanes, &mut arrays[v]);
-            }
+    if step == 1
+        && n == V * L::N
+        && let Some(mut writer) = Writer::<T, [Array<T, L>; V]>::new(output)
+    {
+        let arrays = writer.at(to);
+        for v in 0..V {
+            results[v].store(lanes, &mut arrays[v]);
         }
-        _ => {
-            for v in 0..V {
-                let result = results[v];
-                let mut array = <Array<T, L> as bytemuck::Zeroable>::zeroed();
-                result.store(lanes, &mut array);
-                scatter(output, to + v * L::N * step, step, n.min(L::N), &array);
-            }
-        }
+        return;
     }
+    let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
+    for v in 0..V {
+        results[v].store(lanes, &mut arrays[v]);
+    }
+    let elements: &[T] = bytemuck::must_cast_slice(&arrays);
+    scatter_slice(output, to, step, elements.get(..n).unwrap_or(elements));
 }
 
 /// One output, for what looks at each by itself.

@@ -6,17 +6,22 @@
 //!             ...     [ run ]                                             \_____/            the next
 //! ```
 
-use super::lines::{Lines, fold, lift, merge, vectors};
+use super::lines::{Lines, Load, fold, lift, merge, vectors};
 use super::tile::{Block, Elements, Passes, Run, Traits};
 use super::{Work, put};
 use crate::access::{Reader, RowsReader, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, SumArray, array};
-use crate::reduce::{Reduce, Reducer, Tile};
+use crate::lanes::{Array, Cache, LINE, Lanes, SumArray, array, prefetch};
+use crate::reduce::{Cells, Reduce, Reducer, Tile};
 use core::ops::Range;
 
 /// Vectors side by side.
 const WIDE: usize = 4;
+
+/// Bytes of an input from which on it is asked for ahead: it is not in the caches that are near.
+const CACHED: usize = 1 << 20;
+/// How many bytes ahead.
+const AHEAD: usize = 4096;
 
 /// A reducer on lanes, with what it works on.
 pub(super) struct Pass<'p, 'w, 't, T: Element, L: Lanes<T>, R: Reducer<T>> {
@@ -75,11 +80,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         lanes.enter(
             #[inline(always)]
             || {
-                let Self { reduce, work, tile, .. } = self;
-                let fold = Fold { lanes, reduce: *reduce, data: work.input };
-                let (mut lines, mut to) = (lines, to);
+                let data = self.work.input;
+                let fold = Fold { lanes, reduce: self.reduce, data, ahead: size_of_val(data) > CACHED };
+                let (mut tile, mut lines, mut to) = (self.tile.reborrow(), lines, to);
                 for _ in 0..run.runs {
-                    fold.rows(&lines, block, run.len, tile, to, down);
+                    fold.rows(&lines, block, run.len, &mut tile, to, down);
                     (lines.from, to) = (lines.from.wrapping_add(run.apart), to + run.len);
                 }
             },
@@ -102,16 +107,19 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         lanes.enter(
             #[inline(always)]
             || {
+                let (reduce, mut tile) = (self.reduce, self.tile.reborrow());
+                let dilation = self.work.job.axes[2].dilation as u32;
+                let window = Window { lanes, reduce, taps, apart, first: 0, dilation };
                 // Cells are read before they are written, and none that was is read again: up to a vector past the end.
                 let mut i = 0;
                 while wide::<T, L, R>() && i + WIDE * L::N <= len {
-                    let acc = self.window::<WIDE>(i, taps, apart, 0);
-                    Reduce::<T, L>::store(self.reduce, lanes, acc, &mut self.tile, i);
+                    let acc = window.fold::<T, WIDE>(tile.cells(), i);
+                    Reduce::<T, L>::store(reduce, lanes, acc, &mut tile, i);
                     i += WIDE * L::N;
                 }
                 while i < len {
-                    let acc = self.window::<1>(i, taps, apart, 0);
-                    Reduce::<T, L>::store(self.reduce, lanes, acc, &mut self.tile, i);
+                    let acc = window.fold::<T, 1>(tile.cells(), i);
+                    Reduce::<T, L>::store(reduce, lanes, acc, &mut tile, i);
                     i += L::N;
                 }
             },
@@ -133,6 +141,14 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         lanes.enter(
             #[inline(always)]
             || self.rows(block, run),
+        );
+    }
+
+    fn halve(&mut self, lines: &Lines, block: &Block, run: &Run) {
+        let lanes = self.lanes;
+        lanes.enter(
+            #[inline(always)]
+            || self.halves(lines, block, run),
         );
     }
 
@@ -165,6 +181,8 @@ struct Fold<'a, T, L, R> {
     lanes: L,
     reduce: R,
     data: &'a [T],
+    /// Whether memory is asked for ahead.
+    ahead: bool,
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
@@ -191,6 +209,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
                 match (few, pair) {
                     (2, _) => self.few::<2>(&lines, len, tile, to),
                     (3, None) => self.few::<3>(&lines, len, tile, to),
+                    (7, None) => self.few::<7>(&lines, len, tile, to),
                     (_, None) => self.any(&lines, None, len, tile, to),
                     (_, Some(down)) => {
                         let (shared, next) = (lines.rows.count.saturating_sub(down), to + block.to[1]);
@@ -212,12 +231,19 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
     /// `K` lines.
     #[inline(always)]
     fn few<const K: usize>(self, lines: &Lines, len: usize, tile: &mut Tile<'_, R::Cell, R::Side>, to: usize) {
-        let Self { lanes, reduce, data } = self;
+        let Self { lanes, reduce, data, ahead } = self;
         let start = |k: usize| lines.from.wrapping_add(k.wrapping_mul(lines.rows.step));
         let Some(rows) = RowsReader::<T, K>::new(data, len.max(L::N), start) else { return };
         each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
             let Some(columns) = rows.columns::<[Array<T, L>; V]>(i) else { return };
             let all = columns.all();
+            if V > 1 && ahead {
+                for array in all {
+                    for line in 0..size_of_val(array).div_ceil(LINE) {
+                        prefetch(Cache::First, array.as_ptr().cast::<u8>().wrapping_add(AHEAD + line * LINE));
+                    }
+                }
+            }
             let mut acc = lift(lanes, reduce, vectors::<T, L, V>(lanes, all[0]), 0);
             for k in 1..K {
                 acc = merge(lanes, reduce, acc, lift(lanes, reduce, vectors::<T, L, V>(lanes, all[k]), 0));
@@ -229,11 +255,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
     /// Any lines, after what lies in the tile from cell `on` on, if anything.
     #[inline(always)]
     fn any(self, lines: &Lines, on: Option<usize>, len: usize, tile: &mut Tile<'_, R::Cell, R::Side>, to: usize) {
-        let Self { lanes, reduce, data } = self;
+        let Self { lanes, reduce, data, .. } = self;
         each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
             let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) else { return };
             let on = match on {
-                Some(on) => Some(reduce.load::<V>(lanes, tile, on + i)),
+                Some(on) => Some(reduce.load::<V>(lanes, tile.cells(), on + i)),
                 None => None,
             };
             let acc = fold(lanes, reduce, &reader, lines, i, on);
@@ -272,12 +298,49 @@ fn fold_each<T: Element, R: Reduce<T, T::One>>(
     }
 }
 
+/// How the columns of windows lie in the tile.
+#[derive(Clone, Copy)]
+struct Window<L, R> {
+    lanes: L,
+    reduce: R,
+    taps: usize,
+    apart: usize,
+    /// Number of the first tap, and columns from one to the next.
+    first: usize,
+    dilation: u32,
+}
+
+impl<L: Copy, R: Copy> Window<L, R> {
+    /// Folds the columns of `V` vectors from cell `at` on.
+    #[inline(always)]
+    fn fold<T: Element, const V: usize>(
+        &self,
+        tile: Cells<'_, <R as Reducer<T>>::Cell, <R as Reducer<T>>::Side>,
+        mut at: usize,
+    ) -> [<R as Reduce<T, L>>::Acc; V]
+    where
+        L: Lanes<T>,
+        R: Reduce<T, L>,
+    {
+        let Self { lanes, reduce, taps, apart, first, dilation } = *self;
+        let mut along = (first as u32).wrapping_mul(dilation);
+        let loaded = reduce.load::<V>(lanes, tile, at);
+        let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
+        for _ in 1..taps {
+            (at, along) = (at + apart, along.wrapping_add(dilation));
+            let next = reduce.load::<V>(lanes, tile, at);
+            acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
+        }
+        acc
+    }
+}
+
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     /// Results of each row of a block.
     #[inline(always)]
     fn rows(&mut self, block: &Block, run: &Run) {
-        let lanes = self.lanes;
-        let by = lanes.by(T::divisor(&self.work.job.finish, run.count, run.real));
+        let (lanes, reduce, job) = (self.lanes, self.reduce, self.work.job);
+        let by = lanes.by(T::divisor(&job.finish, run.count, run.real));
         let pairs = run.skip == 2 && run.width == 1 && size_of::<R::Side>() == 0 && L::N > 1;
         let flat = (run.skip == run.width || pairs) && run.follows;
         // Each output by itself, or all together.
@@ -298,25 +361,80 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 parts[2].0 = 0..0;
             }
         }
+        let Run { taps, apart, tap, skip, to_col, mut place, .. } = *run;
+        let window = Window { lanes, reduce, taps, apart, first: tap, dilation: job.axes[2].dilation as u32 };
+        let (tile, beside) = (self.tile.cells(), &mut *self.beside);
+        let output: &mut [T] = self.work.output;
         for plane in 0..block.count[0] {
             for row in 0..block.count[1] {
-                let mut run = *run;
-                run.at += plane * block.from[0] + row * block.from[1];
-                run.to += plane * block.to[0] + row * block.to[1];
-                (run.place.cell[1], run.place.cell[3]) = (run.place.cell[1] + plane, run.place.cell[3] + row);
+                let mut at = run.at + plane * block.from[0] + row * block.from[1];
+                let mut to = run.to + plane * block.to[0] + row * block.to[1];
+                let [n, c, z, y, x] = run.place.cell;
+                place.cell = [n, c + plane, z, y + row, x];
                 for _ in 0..count {
                     for (range, by) in &parts {
-                        if range.start < range.end {
-                            if pairs {
-                                self.pairs(&run, range, step, by);
-                            } else {
-                                self.side_by_side(&run, range, step, by);
-                            }
+                        let (from, end) = (range.start, range.end);
+                        if pairs {
+                            each_tile!(from, end, L::N, false, |i, V| {
+                                // Of two columns, one is at even places and the other one at odd ones.
+                                let acc = if taps == 2 && apart == 1 {
+                                    let [a, b] = reduce.load::<2>(lanes, tile, at + 2 * i);
+                                    let (even, odd) = reduce.unzip(lanes, a, b);
+                                    reduce.merge_columns(lanes, even, odd)
+                                } else {
+                                    let [a, b] = window.fold::<T, 2>(tile, at + 2 * i);
+                                    reduce.unzip(lanes, a, b).0
+                                };
+                                let result = reduce.finish(lanes, acc, by);
+                                put::<T, L, V>(lanes, [result; V], output, to + i * step, step, L::N.min(end - i));
+                            });
+                            continue;
                         }
+                        each_tile!(from, end, L::N, wide::<T, L, R>(), |i, V| {
+                            let (acc, n) = (window.fold::<T, V>(tile, at + i), (V * L::N).min(end - i));
+                            let results = array!(V, |v| reduce.finish(lanes, acc[v], by));
+                            put::<T, L, V>(lanes, results, output, to + i * step, step, n);
+                            let mut place = place;
+                            place.cell[if place.along_channels { 1 } else { 4 }] += i;
+                            reduce.aside(lanes, &acc, n, beside, place);
+                        });
                     }
-                    (run.at, run.to) = (run.at + run.skip, run.to + run.to_col);
-                    run.place.cell[4] += 1;
+                    (at, to) = (at + skip, to + to_col);
+                    place.cell[4] += 1;
                 }
+            }
+        }
+    }
+
+    /// Windows of two columns, and of the lines that there are, straight from these.
+    #[inline(always)]
+    fn halves(&mut self, lines: &Lines, block: &Block, run: &Run) {
+        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+        let by = lanes.by(T::divisor(&self.work.job.finish, run.count, run.real));
+        let ahead = size_of_val(data) > CACHED;
+        let (output, step): (&mut [T], _) = (self.work.output, run.to_col);
+        for plane in 0..block.count[0] {
+            for row in 0..block.count[1] {
+                let mut lines = *lines;
+                lines.from += plane * block.from[0] + row * block.from[1];
+                let to = run.to + plane * block.to[0] + row * block.to[1];
+                each_tile!(0, run.outputs, L::N, false, |i, V| {
+                    let Some(reader) = Reader::<T, [Array<T, L>; 2]>::new(data) else { return };
+                    if ahead {
+                        let next = data.as_ptr().wrapping_add(lines.from + 2 * i).cast::<u8>().wrapping_add(AHEAD);
+                        prefetch(Cache::First, next);
+                    }
+                    let [a, b] = if lines.rows.count == 2 {
+                        let at = lines.from + 2 * i;
+                        let low = lift(lanes, reduce, reader.load(lanes, at), 0);
+                        merge(lanes, reduce, low, lift(lanes, reduce, reader.load(lanes, at + lines.rows.step), 0))
+                    } else {
+                        fold(lanes, reduce, &reader, &lines, 2 * i, None)
+                    };
+                    let (even, odd) = reduce.unzip(lanes, a, b);
+                    let result = reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by);
+                    put::<T, L, V>(lanes, [result; V], output, to + i * step, step, L::N);
+                });
             }
         }
     }
@@ -333,54 +451,6 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             *to = T::count(count.wrapping_mul(rows));
         }
         self.lanes.by_each(&array)
-    }
-
-    /// Results that lie side by side in the tile, and `step` apart in the output.
-    #[inline(always)]
-    fn side_by_side(&mut self, run: &Run, range: &Range<usize>, step: usize, by: &L::By) {
-        let (from, end) = (range.start, range.end);
-        each_tile!(from, end, L::N, wide::<T, L, R>(), |i, V| {
-            let acc = self.window::<V>(run.at + i, run.taps, run.apart, run.tap);
-            self.finish(run, acc, i, (V * L::N).min(end - i), step, by);
-        });
-    }
-
-    /// Results of columns in pairs: those at even places.
-    #[inline(always)]
-    fn pairs(&mut self, run: &Run, range: &Range<usize>, step: usize, by: &L::By) {
-        let (from, end) = (range.start, range.end);
-        each_tile!(from, end, L::N, false, |i, V| {
-            let [a, b] = self.window::<2>(run.at + 2 * i, run.taps, run.apart, run.tap);
-            let acc: [R::Acc; V] = [self.reduce.even(self.lanes, a, b); V];
-            self.finish(run, acc, i, L::N.min(end - i), step, by);
-        });
-    }
-
-    /// Writes `n` results, from number `i` of a run on.
-    #[inline(always)]
-    fn finish<const V: usize>(&mut self, run: &Run, acc: [R::Acc; V], i: usize, n: usize, step: usize, by: &L::By) {
-        let (lanes, reduce) = (self.lanes, self.reduce);
-        let results = array!(V, |v| reduce.finish(lanes, acc[v], by));
-        put::<T, L, V>(lanes, results, self.work.output, run.to + i * step, step, n);
-        let mut place = run.place;
-        place.cell[if place.along_channels { 1 } else { 4 }] += i;
-        reduce.aside(lanes, &acc, n, self.beside, place);
-    }
-
-    /// `taps` columns that lie `apart`, from cell `at` on; the first is number `first` of its window.
-    #[inline(always)]
-    fn window<const V: usize>(&self, mut at: usize, taps: usize, apart: usize, first: usize) -> [R::Acc; V] {
-        let (lanes, reduce) = (self.lanes, self.reduce);
-        let dilation = self.work.job.axes[2].dilation as u32;
-        let mut along = (first as u32).wrapping_mul(dilation);
-        let loaded = reduce.load::<V>(lanes, &self.tile, at);
-        let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
-        for _ in 1..taps {
-            (at, along) = (at + apart, along.wrapping_add(dilation));
-            let next = reduce.load::<V>(lanes, &self.tile, at);
-            acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
-        }
-        acc
     }
 }
 

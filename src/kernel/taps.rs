@@ -9,7 +9,7 @@
 //!
 //! The same walk on lanes of one element serves every layout.
 
-use super::lines::{Line, Lines, Load, fold};
+use super::lines::{Line, Lines, Load, fold, lift, merge};
 use super::{Place, Row, Work, put};
 use crate::access::{Reader, scatter};
 use crate::element::Element;
@@ -35,6 +35,24 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
     beside: &mut R::Beside,
     together: bool,
 ) {
+    if FIXED {
+        walk(lanes, reduce, work, beside, together);
+    } else {
+        lanes.enter(
+            #[inline(always)]
+            || walk(lanes, reduce, work, beside, together),
+        );
+    }
+}
+
+#[inline(always)]
+fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>>(
+    lanes: L,
+    reduce: R,
+    work: &mut Work<'_, T>,
+    beside: &mut R::Beside,
+    together: bool,
+) {
     let job = work.job;
     let cols = job.axes[2];
     let inside = cols.interior();
@@ -45,7 +63,7 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
         #[inline(always)]
         |row, to| {
             let lines = Lines::of(job, [row.cell[0], row.cell[1]], row.taps);
-            let (mut by, mut by_taps) = (None, None);
+            let mut last: Option<(Taps, L::By)> = None;
             for x in 0..cols.output {
                 let to = to + x * job.to.strides.spatial[2];
                 let taps = if inside.contains(&x) && !cols.bins {
@@ -59,17 +77,12 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
                     }
                     continue;
                 }
-                if by_taps != Some((taps.real, taps.padded)) {
-                    (by, by_taps) = (None, Some((taps.real, taps.padded)));
-                }
                 // The divisor of neighbours is mostly the same, and the way to it is not short.
-                let by = *by.get_or_insert_with(|| {
-                    let divisor = job.divisor::<T>([row.taps[0], row.taps[1], taps]);
-                    lanes.enter(
-                        #[inline(always)]
-                        || lanes.by(divisor),
-                    )
-                });
+                let by = match last {
+                    Some((of, by)) if (of.real, of.padded) == (taps.real, taps.padded) => by,
+                    _ => lanes.by(job.divisor::<T>([row.taps[0], row.taps[1], taps])),
+                };
+                last = Some((taps, by));
                 let column = Line {
                     count: taps.real,
                     step: job.from.strides.spatial[2].wrapping_mul(cols.dilation),
@@ -83,14 +96,7 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
                 let lines = Lines { from: lines.from.wrapping_add(from), number, ..lines };
                 let mut pixel =
                     Pixel { lanes, reduce, lines, column, small, by, work, beside, to, place: place(row, x, together) };
-                if FIXED {
-                    pixel.channels(channels);
-                } else {
-                    lanes.enter(
-                        #[inline(always)]
-                        || pixel.channels(channels),
-                    );
-                }
+                pixel.channels(channels);
             }
         },
     );
@@ -129,6 +135,15 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
                 c += WIDE * L::N;
             }
         }
+        if L::TILE >= WIDE
+            && R::IS_LIGHT
+            && let Some(reader) = Reader::<T, [Array<T, L>; 2]>::new(self.work.input)
+        {
+            while c + 2 * L::N <= channels {
+                self.pool(&reader, c, 2 * L::N);
+                c += 2 * L::N;
+            }
+        }
         if let Some(reader) = Reader::<T, [Array<T, L>; 1]>::new(self.work.input) {
             while c < channels {
                 // The last vector overlaps its neighbour rather than leave a tail; there is at least one.
@@ -143,7 +158,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     fn pool<const V: usize>(&mut self, data: &impl Load<T, L, V>, c: usize, n: usize) {
         let (lanes, reduce, step) = (self.lanes, self.reduce, self.work.job.to.strides.channel);
         let results = if self.small {
-            let acc = self.columns(data, c);
+            // The common windows without loops over their taps.
+            let few = L::TILE >= WIDE && R::IS_LIGHT && self.lines.depth.count == 1;
+            let acc = match (few, self.lines.rows.count, self.column.count) {
+                (true, 2, 2) => self.few::<2, 2, V>(data, c),
+                (true, 3, 3) => self.few::<3, 3, V>(data, c),
+                _ => self.columns(data, c),
+            };
             let mut place = self.place;
             place.cell[1] += c;
             reduce.aside(lanes, &acc, n, self.beside, place);
@@ -158,6 +179,30 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
             )
         };
         put::<T, L, V>(lanes, results, self.work.output, self.to + c * step, step, n);
+    }
+
+    /// `COLUMNS` of `ROWS` taps.
+    #[inline(always)]
+    fn few<const ROWS: usize, const COLUMNS: usize, const V: usize>(
+        &self,
+        data: &impl Load<T, L, V>,
+        c: usize,
+    ) -> [R::Acc; V] {
+        let (lanes, reduce, lines) = (self.lanes, self.reduce, self.lines);
+        let columns = array!(COLUMNS, |x| {
+            let at = lines.from.wrapping_add(c).wrapping_add(self.column.step.wrapping_mul(x));
+            let mut acc = lift(lanes, reduce, data.load(lanes, at), lines.number);
+            for y in 1..ROWS {
+                let next = data.load(lanes, at.wrapping_add(lines.rows.step.wrapping_mul(y)));
+                acc = merge(lanes, reduce, acc, lift(lanes, reduce, next, lines.number));
+            }
+            acc
+        });
+        let mut acc = columns[0];
+        for x in 1..COLUMNS {
+            acc = merge(lanes, reduce, acc, columns[x]);
+        }
+        acc
     }
 
     /// Columns from top to bottom, then from left to right.

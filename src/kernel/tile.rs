@@ -79,7 +79,13 @@ impl Shape {
         // All columns if that leaves a few vectors of channels; else a few windows.
         let fit = |columns: usize| {
             let width = row_room.checked_div(columns).unwrap_or(0).min(channels);
-            if width < channels { width - width.checked_rem(traits.lanes).unwrap_or(0) } else { width }
+            // As many as go side by side, or else whole vectors.
+            let whole = |n: usize| width - width.checked_rem(n).unwrap_or(0);
+            match whole(traits.slack) {
+                _ if width == channels => width,
+                0 => whole(traits.lanes),
+                side_by_side => side_by_side,
+            }
         };
         let few = cols.span.saturating_mul(2).saturating_add(2);
         let width = match [fit(all), fit(few), fit(cols.span)] {
@@ -189,6 +195,9 @@ pub(super) trait Passes {
     fn compact(&mut self, rows: usize, pitch: usize, outputs: usize, skip: usize, width: usize);
     /// Folds the columns of a run in each row of a block, and writes the results.
     fn results(&mut self, block: &Block, run: &Run);
+    /// Pools windows of two columns, which do not overlap, and of the lines that there are, in each row of a block; of at least
+    /// a vector of outputs.
+    fn halve(&mut self, lines: &Lines, block: &Block, run: &Run);
     /// Writes what stands for no result, `n` times.
     fn fill(&mut self, to: usize, step: usize, n: usize);
 }
@@ -235,6 +244,9 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn pool(&self, passes: &mut dyn Passes) {
+        if self.is_halved() {
+            return self.halve(passes);
+        }
         let inside = clamp(if self.job.axes[1].bins { 0..0 } else { self.job.axes[1].interior() }, &self.rows);
         let borders = (self.rows.start..inside.start).chain(inside.end..self.rows.end).map(|y| y..y + 1);
         let classes = borders.chain([inside]);
@@ -255,6 +267,28 @@ impl Part<'_> {
             self.inner(passes, rows, columns);
         }
         self.fill_empty(passes);
+    }
+
+    /// Whether windows are pairs of columns that lie side by side, and nothing of them is outside the input.
+    fn is_halved(&self) -> bool {
+        let Columns { taps, apart, skip } = self.raw();
+        let (traits, axes) = (self.traits, &self.job.axes);
+        let is_pair = !self.shape.together && self.job.from.strides.spatial[2] == 1 && [taps, apart, skip] == [2, 1, 2];
+        is_pair
+            && traits.lanes > 1
+            && !traits.beside
+            && axes[2].output >= traits.lanes
+            && self.cols == (0..axes[2].output)
+            && axes.iter().all(Axis::is_whole)
+    }
+
+    /// Such windows need no tile.
+    fn halve(&self, passes: &mut dyn Passes) {
+        let Some((outputs, run)) = self.run(&self.rows, self.raw()) else { return };
+        let (strides, [n, c, _]) = (self.job.from.strides, self.first);
+        let lines = Lines::of(self.job, [n, c], self.taps(self.rows.start));
+        let from = [strides.channel, self.job.axes[1].stride.wrapping_mul(strides.spatial[1])];
+        passes.halve(&lines, &Block { from, ..outputs }, &run);
     }
 
     fn has_constant_divisor(&self) -> bool {
