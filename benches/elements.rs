@@ -151,7 +151,7 @@ fn global(arguments: &Arguments) {
     let dense: Vec<i8> = (0..x.len()).map(|i| x[i % cells * channels + i / cells]).collect();
     let (mut y, mut want, mut copy) = (vec![0; channels], vec![0; channels], x.clone());
     let half_away = Finish::Round(Rounding::HalfAwayFromZero);
-    reference::global_avg_pool(reference::Order::Sequential, channels, &dense, &mut want, half_away);
+    reference::global_avg_pool(reference::Order::Sequential, [1, 7, 7], &dense, &mut want, half_away);
     let run = |y: &mut [i8]| {
         let input = View::nhwc(black_box(&x), [1, 7, 7, channels]).expect("a sound view");
         let output = &mut ViewMut::nhwc(y, [1, 1, 1, channels]).expect("a sound view");

@@ -272,9 +272,8 @@ pub(crate) fn divide_wide(finish: &Finish, sum: i64, count: isize, real: isize) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::{Door, Isa, Kernel};
     use crate::element::Integer;
-    use crate::lanes::{Lanes, Register};
+    use crate::lanes::{Lanes, Portable, Register, Scalar};
     use bytemuck::Zeroable;
 
     /// The least sum over `count` that rounds to `q`: the rounding rules read backwards.
@@ -293,50 +292,37 @@ mod tests {
     }
 
     /// Every sum of `count` elements.
-    struct Sums {
-        count: i32,
-        rounding: Rounding,
-    }
-
-    impl<T: Integer> Kernel<T> for Sums {
-        type Output = ();
-
-        #[inline(always)]
-        fn run<L: Lanes<T>>(self, lanes: L) {
-            let Self { count, rounding } = self;
-            let by = T::divisor(&Finish { rounding, requantize: None }, count as isize, count as isize);
-            let (least, most) = (T::LOWEST.widen(), T::HIGHEST.widen());
-            let mut sum = least * count;
-            for q in least..=most {
-                let end = if q == most { most * count + 1 } else { first(q + 1, count, rounding) };
-                while sum < end {
-                    let n = L::N.min((end - sum) as usize);
-                    let mut sums = <L::Sum as Register<L>>::Array::zeroed();
-                    for (i, to) in sums.as_mut().iter_mut().enumerate() {
-                        *to = sum + i as i32;
-                    }
-                    let mut means = <L::V as Register<L>>::Array::zeroed();
-                    lanes.mean(L::Sum::load(lanes, &sums), by).store(lanes, &mut means);
-                    let right = means.as_ref()[..n].iter().all(|mean| mean.widen() == q);
-                    assert!(
-                        right,
-                        "{rounding:?} of {sum}.. over {count} is {q}, not {means:?}",
-                        means = means.as_ref()
-                    );
-                    sum += n as i32;
+    #[inline(always)]
+    fn sums<T: Integer, L: Lanes<T>>(lanes: L, count: i32, rounding: Rounding) {
+        let by = T::divisor(&Finish { rounding, requantize: None }, count as isize, count as isize);
+        let (least, most) = (T::LOWEST.widen(), T::HIGHEST.widen());
+        let mut sum = least * count;
+        for q in least..=most {
+            let end = if q == most { most * count + 1 } else { first(q + 1, count, rounding) };
+            while sum < end {
+                let n = L::N.min((end - sum) as usize);
+                let mut sums = <L::Sum as Register<L>>::Array::zeroed();
+                for (i, to) in sums.as_mut().iter_mut().enumerate() {
+                    *to = sum + i as i32;
                 }
+                let mut means = <L::V as Register<L>>::Array::zeroed();
+                lanes.mean(L::Sum::load(lanes, &sums), &lanes.by(by)).store(lanes, &mut means);
+                let right = means.as_ref()[..n].iter().all(|mean| mean.widen() == q);
+                assert!(right, "{rounding:?} of {sum}.. over {count} is {q}, not {means:?}", means = means.as_ref());
+                sum += n as i32;
             }
         }
     }
 
-    fn exhaust<T: Integer>() {
+    fn exhaust<T: Integer, L: Lanes<T>>(lanes: L) {
         // Emulators and interpreters take their share.
         let most = if cfg!(target_arch = "x86_64") && !cfg!(miri) { 4096 } else { 70 };
-        for isa in Isa::available() {
-            for rounding in [Rounding::HalfAwayFromZero, Rounding::HalfEven, Rounding::HalfUp, Rounding::TowardZero] {
-                for count in 1..=most {
-                    Door::<T>::enter(isa, Sums { count, rounding });
-                }
+        for rounding in [Rounding::HalfAwayFromZero, Rounding::HalfEven, Rounding::HalfUp, Rounding::TowardZero] {
+            for count in 1..=most {
+                lanes.enter(
+                    #[inline(always)]
+                    || sums::<T, L>(lanes, count, rounding),
+                );
             }
         }
     }
@@ -344,12 +330,22 @@ mod tests {
     /// Every divisor up to 4096 and every sum reachable with it.
     #[test]
     fn every_quotient_of_i8() {
-        exhaust::<i8>();
+        exhaust::<i8, _>(Scalar);
+        exhaust::<i8, _>(Portable);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = crate::lanes::Avx2::detect() {
+            exhaust::<i8, _>(lanes);
+        }
     }
 
     #[test]
     fn every_quotient_of_u8() {
-        exhaust::<u8>();
+        exhaust::<u8, _>(Scalar);
+        exhaust::<u8, _>(Portable);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = crate::lanes::Avx2::detect() {
+            exhaust::<u8, _>(lanes);
+        }
     }
 
     /// Around every tie of every divisor up to 70,000, where f32 gives way to f64.

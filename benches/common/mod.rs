@@ -177,7 +177,7 @@ fn global((id, max, dims): (&'static str, bool, [usize; 3]), nhwc: bool) -> Work
         if max {
             reference::global_max_pool(dims[0], x, y, false);
         } else {
-            reference::global_avg_pool(order, dims[0], x, y, HALF_AWAY);
+            reference::global_avg_pool(order, [1, dims[1], dims[2]], x, y, HALF_AWAY);
         }
     });
     work(name(id, nhwc), dims, out_dims, nhwc, run, dense)

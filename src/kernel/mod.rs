@@ -63,8 +63,10 @@ where
         return;
     }
     let [lines, columns] = [job.axes[1].kernel, job.axes[2].kernel];
-    if job.from.strides.spatial[2] != 1 {
+    if job.from.strides.spatial[2] != 1 && job.from.shape.channels >= L::N {
         taps::each_pixel::<T, L, R, true>(lanes, reduce, work, &mut (), true);
+    } else if job.from.strides.spatial[2] != 1 {
+        taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, &mut (), true);
     } else if job.whole && !R::is_small(lines, columns) {
         plane::run(lanes, reduce, work);
     } else {
@@ -86,7 +88,7 @@ where
     if job.whole && !small && strides.spatial[2] == 1 {
         plane::run(lanes, reduce, work);
     } else if small
-        && !(adjacent && is_cheaper_by_taps(job))
+        && !(adjacent && is_cheaper_by_taps::<T>(job))
         && let traits = passes::traits::<T, L, R>()
         && let Some(shape) = tile::Shape::of(job, &traits)
     {
@@ -103,11 +105,13 @@ where
 
 /// Whether windows share so few of their columns that these are better folded for each window again: by the vectors that are read
 /// and written for an output.
-fn is_cheaper_by_taps(job: &Job) -> bool {
+fn is_cheaper_by_taps<T: Element>(job: &Job) -> bool {
     let [depth, rows, cols] = job.axes;
     let lines = depth.kernel.saturating_mul(rows.kernel);
     let by_columns = cols.stride.saturating_mul(lines.saturating_add(1)).saturating_add(cols.kernel);
-    cols.is_apart() || lines.saturating_mul(cols.kernel) <= by_columns
+    let taps = lines.saturating_mul(cols.kernel);
+    // Of floats few go into a vector, and a tile that is written and read again is soon more than that: so it was measured.
+    cols.is_apart() || taps <= by_columns || T::HAS_NAN && taps <= 9
 }
 
 impl Job {

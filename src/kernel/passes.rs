@@ -15,7 +15,7 @@ use crate::lanes::{Array, Cache, LINE, Lanes, SumArray, array, prefetch};
 use crate::reduce::{Cells, Reduce, Reducer, Tile};
 use core::ops::Range;
 
-/// Vectors side by side.
+/// Most vectors side by side.
 const WIDE: usize = 4;
 
 /// Bytes of an input from which on it is asked for ahead: it is not in the caches that are near.
@@ -46,17 +46,24 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
     }
 }
 
-/// Calls `$each` for the tiles of a run, of `WIDE` vectors if `$wide`; the last vector overlaps its neighbour rather than leave a
-/// tail, but from `$from` on.
+/// Calls `$each` for the tiles of a run, of `$wide` vectors side by side; the last vector overlaps its neighbour rather than
+/// leave a tail, but from `$from` on.
 macro_rules! each_tile {
     ($from:expr, $end:expr, $N:expr, $wide:expr, |$i:ident, $V:ident| $each:expr) => {
         let (mut done, end) = ($from, $end);
-        if $wide {
-            const $V: usize = WIDE;
-            while done + WIDE * $N <= end {
+        if $wide == 4 {
+            const $V: usize = 4;
+            while done + 4 * $N <= end {
                 let $i = done;
                 $each;
-                done += WIDE * $N;
+                done += 4 * $N;
+            }
+        } else if $wide == 2 {
+            const $V: usize = 2;
+            while done + 2 * $N <= end {
+                let $i = done;
+                $each;
+                done += 2 * $N;
             }
         }
         while done < end {
@@ -74,7 +81,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         let lines = Lines { from: lines.from.wrapping_add(run.from), ..*lines };
         // A short run is read past its end, where there is more.
         let (short, down) = if run.len < L::N { (L::N, None) } else { (run.len, down) };
-        if run.step != 1 || !reaches(&lines, block, run, short).is_some_and(|end| end <= self.work.input.len()) {
+        if run.step != 1 || reaches(&lines, block, run, short).is_none_or(|end| end > self.work.input.len()) {
             return fold_each(self.reduce, self.work.input, &mut self.tile, &lines, block, run, to);
         }
         lanes.enter(
@@ -110,18 +117,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
                 let (reduce, mut tile) = (self.reduce, self.tile.reborrow());
                 let dilation = self.work.job.axes[2].dilation as u32;
                 let window = Window { lanes, reduce, taps, apart, first: 0, dilation };
-                // Cells are read before they are written, and none that was is read again: up to a vector past the end.
-                let mut i = 0;
-                while wide::<T, L, R>() && i + WIDE * L::N <= len {
-                    let acc = window.fold::<T, WIDE>(tile.cells(), i);
+                // Cells are read before they are written, and none that was is read again: a vector may lie past the end, but none
+                // overlaps its neighbour.
+                let end = len.div_ceil(L::N) * L::N;
+                each_tile!(0, end, L::N, wide::<T, L, R>(), |i, V| {
+                    let acc = window.fold::<T, V>(tile.cells(), i);
                     Reduce::<T, L>::store(reduce, lanes, acc, &mut tile, i);
-                    i += WIDE * L::N;
-                }
-                while i < len {
-                    let acc = window.fold::<T, 1>(tile.cells(), i);
-                    Reduce::<T, L>::store(reduce, lanes, acc, &mut tile, i);
-                    i += L::N;
-                }
+                });
             },
         );
     }
@@ -159,9 +161,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
     }
 }
 
-/// Whether vectors side by side are worth their code.
-const fn wide<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
-    L::TILE >= WIDE && R::IS_LIGHT
+/// Vectors side by side, where these are worth their code.
+const fn wide<T: Element, L: Lanes<T>, R: Reducer<T>>() -> usize {
+    if R::IS_LIGHT { L::TILE } else { 1 }
 }
 
 /// The end of the last element of any line of a block; `None` where that is further than can be counted.
@@ -196,7 +198,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
         to: usize,
         down: Option<usize>,
     ) {
-        let few = if lines.depth.count == 1 && wide::<T, L, R>() { lines.rows.count } else { 0 };
+        let few = if lines.depth.count == 1 && wide::<T, L, R>() > 1 { lines.rows.count } else { 0 };
         for plane in 0..block.count[0] {
             let mut lines = *lines;
             lines.from = lines.from.wrapping_add(plane.wrapping_mul(block.from[0]));
@@ -209,13 +211,18 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
                 match (few, pair) {
                     (2, _) => self.few::<2>(&lines, len, tile, to),
                     (3, None) => self.few::<3>(&lines, len, tile, to),
-                    (7, None) => self.few::<7>(&lines, len, tile, to),
-                    (_, None) => self.any(&lines, None, len, tile, to),
-                    (_, Some(down)) => {
-                        let (shared, next) = (lines.rows.count.saturating_sub(down), to + block.to[1]);
-                        for part in 0..3 {
-                            let (first, count) = [(down, shared), (lines.rows.count, down), (0, down)][part];
-                            let (on, to) = [(None, to), (Some(to), next), (Some(to), to)][part];
+                    _ => {
+                        // All lines; or those that are shared, then those of the next row alone, and of this one.
+                        let (all, next) = (lines.rows.count, to + block.to[1]);
+                        let parts = match pair {
+                            None => [(0, all, None, to); 3],
+                            Some(down) => [
+                                (down, all.saturating_sub(down), None, to),
+                                (all, down, Some(to), next),
+                                (0, down, Some(to), to),
+                            ],
+                        };
+                        for (first, count, on, to) in parts.into_iter().take(if pair.is_some() { 3 } else { 1 }) {
                             self.any(&lines.part(first, count), on, len, tile, to);
                         }
                     }
@@ -245,8 +252,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
                 }
             }
             let mut acc = lift(lanes, reduce, vectors::<T, L, V>(lanes, all[0]), 0);
-            for k in 1..K {
-                acc = merge(lanes, reduce, acc, lift(lanes, reduce, vectors::<T, L, V>(lanes, all[k]), 0));
+            for below in &all[1..] {
+                acc = merge(lanes, reduce, acc, lift(lanes, reduce, vectors::<T, L, V>(lanes, below), 0));
             }
             reduce.store(lanes, acc, tile, to + i);
         });
@@ -258,11 +265,14 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
         let Self { lanes, reduce, data, .. } = self;
         each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
             let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) else { return };
-            let on = match on {
-                Some(on) => Some(reduce.load::<V>(lanes, tile.cells(), on + i)),
-                None => None,
+            // No closure: it might not be inlined, and lack the instructions.
+            let acc = match on {
+                Some(on) => {
+                    let above = reduce.load::<V>(lanes, tile.cells(), on + i);
+                    fold(lanes, reduce, &reader, lines, i, Some(above))
+                }
+                None => fold(lanes, reduce, &reader, lines, i, None),
             };
-            let acc = fold(lanes, reduce, &reader, lines, i, on);
             reduce.store(lanes, acc, tile, to + i);
         });
     }
@@ -375,7 +385,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     for (range, by) in &parts {
                         let (from, end) = (range.start, range.end);
                         if pairs {
-                            each_tile!(from, end, L::N, false, |i, V| {
+                            each_tile!(from, end, L::N, 1, |i, V| {
                                 // Of two columns, one is at even places and the other one at odd ones.
                                 let acc = if taps == 2 && apart == 1 {
                                     let [a, b] = reduce.load::<2>(lanes, tile, at + 2 * i);
@@ -418,7 +428,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut lines = *lines;
                 lines.from += plane * block.from[0] + row * block.from[1];
                 let to = run.to + plane * block.to[0] + row * block.to[1];
-                each_tile!(0, run.outputs, L::N, false, |i, V| {
+                each_tile!(0, run.outputs, L::N, 1, |i, V| {
                     let Some(reader) = Reader::<T, [Array<T, L>; 2]>::new(data) else { return };
                     if ahead {
                         let next = data.as_ptr().wrapping_add(lines.from + 2 * i).cast::<u8>().wrapping_add(AHEAD);

@@ -17,9 +17,6 @@ use crate::lanes::{Array, Lanes, array};
 use crate::reduce::{Reduce, Reducer};
 use crate::window::Taps;
 
-/// Vectors of channels side by side.
-const WIDE: usize = 4;
-
 /// Pools every window, element by element: the same code for every instruction set.
 #[inline(never)]
 pub(super) fn one_by_one<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &mut Work<'_, T>, beside: &mut R::Beside) {
@@ -126,17 +123,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     #[inline(always)]
     fn channels(&mut self, channels: usize) {
         let mut c = 0;
-        if L::TILE >= WIDE
-            && R::IS_LIGHT
-            && let Some(reader) = Reader::<T, [Array<T, L>; WIDE]>::new(self.work.input)
+        let wide = if R::IS_LIGHT { L::TILE } else { 1 };
+        if wide == 4
+            && let Some(reader) = Reader::<T, [Array<T, L>; 4]>::new(self.work.input)
         {
-            while c + WIDE * L::N <= channels {
-                self.pool(&reader, c, WIDE * L::N);
-                c += WIDE * L::N;
+            while c + 4 * L::N <= channels {
+                self.pool(&reader, c, 4 * L::N);
+                c += 4 * L::N;
             }
         }
-        if L::TILE >= WIDE
-            && R::IS_LIGHT
+        if wide == 2
             && let Some(reader) = Reader::<T, [Array<T, L>; 2]>::new(self.work.input)
         {
             while c + 2 * L::N <= channels {
@@ -159,7 +155,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
         let (lanes, reduce, step) = (self.lanes, self.reduce, self.work.job.to.strides.channel);
         let results = if self.small {
             // The common windows without loops over their taps.
-            let few = L::TILE >= WIDE && R::IS_LIGHT && self.lines.depth.count == 1;
+            let few = L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
             let acc = match (few, self.lines.rows.count, self.column.count) {
                 (true, 2, 2) => self.few::<2, 2, V>(data, c),
                 (true, 3, 3) => self.few::<3, 3, V>(data, c),
@@ -199,8 +195,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
             acc
         });
         let mut acc = columns[0];
-        for x in 1..COLUMNS {
-            acc = merge(lanes, reduce, acc, columns[x]);
+        for column in &columns[1..] {
+            acc = merge(lanes, reduce, acc, *column);
         }
         acc
     }

@@ -63,6 +63,7 @@ pub(super) struct Shape {
 
 impl Shape {
     /// `None` if no window fits the tile, or if windows are bins.
+    #[inline(never)]
     pub(super) fn of(job: &Job, traits: &Traits) -> Option<Self> {
         let [depth, rows, cols] = job.axes;
         let Layout { shape, strides } = job.from;
@@ -108,7 +109,7 @@ impl Shape {
             && job.to.is_dense(together);
         let columns = if flat { regular } else { (outputs - 1) * cols.stride + cols.span };
         // Runs shorter than a vector are written past their end, where the next row may have been already.
-        let has_gaps = !flat && (together || cols.input < traits.lanes);
+        let has_gaps = !flat && (together || !is_whole_row || columns.min(cols.input) < traits.lanes);
         let pitch = columns.checked_mul(width)? + if has_gaps { traits.lanes } else { 0 };
         let fits = room.checked_div(pitch).unwrap_or(1).max(1);
         let tile_rows = if is_whole_row { fits.min(rows.output) } else { fits.min(2) };
@@ -176,7 +177,7 @@ pub(super) struct Run {
 
 impl Run {
     /// The same run without its first `n` outputs.
-    fn from_output(mut self, n: usize) -> Self {
+    fn after(mut self, n: usize) -> Self {
         self.place.cell[4] += n;
         Self { at: self.at + n * self.skip, to: self.to + n * self.to_col, outputs: self.outputs - n, ..self }
     }
@@ -243,6 +244,7 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    #[inline(never)]
     fn pool(&self, passes: &mut dyn Passes) {
         if self.is_halved() {
             return self.halve(passes);
@@ -283,6 +285,7 @@ impl Part<'_> {
     }
 
     /// Such windows need no tile.
+    #[inline(never)]
     fn halve(&self, passes: &mut dyn Passes) {
         let Some((outputs, run)) = self.run(&self.rows, self.raw()) else { return };
         let (strides, [n, c, _]) = (self.job.from.strides, self.first);
@@ -332,6 +335,7 @@ impl Part<'_> {
     }
 
     /// Folds the lines of rows that have as many.
+    #[inline(never)]
     fn fold(&self, passes: &mut dyn Passes, rows: Range<usize>) {
         let Some(y) = rows.clone().next() else { return };
         let taps = self.taps(y);
@@ -364,6 +368,7 @@ impl Part<'_> {
     }
 
     /// Fills the padding of the tile: after the runs, for these may have been written past their end.
+    #[inline(never)]
     fn pad(&self, passes: &mut dyn Passes) {
         let ([lead, real, columns], _) = self.extents();
         if !self.traits.pads || real == columns {
@@ -379,6 +384,7 @@ impl Part<'_> {
     }
 
     /// All outputs of rows that share their divisor, and the block of these rows; `None` if there are none.
+    #[inline(never)]
     fn run(&self, rows: &Range<usize>, columns: Columns) -> Option<(Block, Run)> {
         let y = rows.clone().next()?;
         let taps = self.taps(y);
@@ -446,6 +452,7 @@ impl Part<'_> {
     }
 
     /// Folds the columns of windows at the border that do not go with the others.
+    #[inline(never)]
     fn borders(&self, passes: &mut dyn Passes, rows: Range<usize>) {
         if !self.are_clipped() {
             return;
@@ -460,13 +467,14 @@ impl Part<'_> {
             // Columns of the tile before the first real tap.
             let before = (columns.start + cols.pad_start).saturating_sub(x * cols.stride);
             let tap = before.checked_div(cols.dilation).unwrap_or(0);
-            let run = run.from_output(x - self.cols.start);
+            let run = run.after(x - self.cols.start);
             let run = Run { at: run.at + before * run.width, tap, taps: columns.real, outputs: 1, ..run };
             passes.results(&block, &self.divided(run, taps, columns));
         }
     }
 
     /// Many columns are folded by doubling, and the outputs of few channels are put side by side, in all rows of the tile.
+    #[inline(never)]
     fn prepare(&self, passes: &mut dyn Passes) -> Columns {
         let mut columns = self.raw();
         let (width, outputs) = (self.width(), self.cols.len());
@@ -493,6 +501,7 @@ impl Part<'_> {
     }
 
     /// Folds the columns of all other windows.
+    #[inline(never)]
     fn inner(&self, passes: &mut dyn Passes, rows: Range<usize>, columns: Columns) {
         let Some((block, mut run)) = self.run(&rows, columns) else { return };
         if self.shape.flat && columns.skip * self.cols.len() == self.shape.pitch {
@@ -504,7 +513,7 @@ impl Part<'_> {
         }
         if self.are_clipped() {
             let inside = self.inside();
-            run = Run { outputs: inside.len(), ..run.from_output(inside.start - self.cols.start) };
+            run = Run { outputs: inside.len(), ..run.after(inside.start - self.cols.start) };
         } else if self.traits.divides && !self.has_constant_divisor() && self.inside() != self.cols {
             run.edges = Some(self.job.divisor.rows(&self.job.axes, self.taps(rows.start)));
         }
@@ -514,6 +523,7 @@ impl Part<'_> {
     }
 
     /// Fills the outputs whose windows have no tap.
+    #[inline(never)]
     fn fill_empty(&self, passes: &mut dyn Passes) {
         let [depth, rows, cols] = self.job.axes;
         if !depth.may_be_empty() && !rows.may_be_empty() && !cols.may_be_empty() {

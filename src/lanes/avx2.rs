@@ -337,7 +337,7 @@ macro_rules! integer {
     )*) => {$(
         impl Lanes<$T> for Avx2 {
             const N: usize = $n;
-            const TILE: usize = 4;
+            const TILE: usize = 2;
             type V = $V;
             type Sum = [I32x8; $k];
             type Index = Indices<$n>;

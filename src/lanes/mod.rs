@@ -139,7 +139,8 @@ pub trait Lanes<T: Element>: Instructions {
     /// Elements per vector; a power of two, at most [`VIRTUAL_LANES`] where sums depend on their order
     /// and 64 elsewhere.
     const N: usize;
-    /// Vectors of elements that kernels work on side by side: as many as leave room for partial results.
+    /// Vectors of elements that kernels work on side by side, 1, 2 or 4: as many as leave room for partial results, and as
+    /// are worth their code.
     const TILE: usize = 1;
     /// `N` elements.
     type V: Register<Self, Item = T>;

@@ -9,6 +9,9 @@ use wide::{f32x4, f64x2, i8x16, i16x8, i16x16, i32x4, i32x8, u8x16, u16x8, u32x4
 /// Whether these lanes are faster than one element at a time.
 pub(crate) const PORTABLE_IS_SIMD: bool = true;
 
+/// Where there is mostly something better, code that is small is better than fast.
+const TILE: usize = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
+
 /// Lanes of 128 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Portable;
@@ -79,7 +82,7 @@ macro_rules! float {
     ($($V:ident: [$T:ty; $n:literal], indices $Index:ty;)*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
-            const TILE: usize = 4;
+            const TILE: usize = TILE;
             type V = $V;
             type Sum = $V;
             type Index = $Index;
@@ -181,7 +184,7 @@ macro_rules! integer {
     )*) => {$(
         impl Lanes<$T> for Portable {
             const N: usize = $n;
-            const TILE: usize = 4;
+            const TILE: usize = TILE;
             type V = $V;
             type Sum = [i32x4; $k];
             type Index = Indices<$n>;

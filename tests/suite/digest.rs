@@ -11,7 +11,7 @@ use lanepool::{
 };
 
 /// What the first machine gave (x86-64). A change of a stated order of sums changes it.
-const DIGEST: u64 = 0x2f14_9539_af3a_9dee;
+const DIGEST: u64 = 0xe165_339d_df49_ffdf;
 
 /// FNV-1a over bits; NaN as one NaN, and of maxima zero as one zero, for the contract leaves
 /// these open.

@@ -3,7 +3,7 @@
 
 use crate::common::Random;
 use lanepool::tokens::{Keep, Tokens};
-use lanepool::{AvgPool, Divisor, MaxPool, NanPolicy, View, ViewMut, Window, fixed, fixed::Pool2d};
+use lanepool::{AvgPool, Divisor, MaxPool, NanPolicy, Rounding, View, ViewMut, Window, fixed, fixed::Pool2d};
 
 struct Stem;
 impl Pool2d for Stem {
@@ -50,6 +50,53 @@ fn windows() {
     check::<Stem, 9, 17, 8, 5, 9>();
     check::<Stem, 4, 4, 3, 2, 2>();
     check::<Same, 5, 20, 11, 3, 20>();
+}
+
+struct Relu6;
+impl Pool2d for Relu6 {
+    const WINDOW: Window<2> = Window::new([2, 2]);
+    const ROUNDING: Rounding = Rounding::TowardZero;
+    const CLAMP: Option<[f64; 2]> = Some([-3.0, 6.0]);
+}
+
+#[test]
+fn options_are_those_of_the_run_time_front() {
+    let x: [[[i8; 19]; 6]; 4] =
+        std::array::from_fn(|y| std::array::from_fn(|x| std::array::from_fn(|c| (y * 31 + x * 7 + c * 5) as i8)));
+    let (mut y, mut want) = ([[[0; 19]; 3]; 2], [0; 2 * 3 * 19]);
+    let input = View::nhwc(x.as_flattened().as_flattened(), [1, 4, 6, 19]).unwrap();
+    Relu6::max_nhwc(&x, &mut y);
+    let max = MaxPool::new(Relu6::WINDOW).clamp(-3, 6);
+    max.run(input, &mut ViewMut::nhwc(&mut want, [1, 2, 3, 19]).unwrap()).unwrap();
+    assert_eq!(y.as_flattened().as_flattened(), want);
+    Relu6::avg_nhwc(&x, &mut y);
+    let avg = AvgPool::new(Relu6::WINDOW).rounding(Rounding::TowardZero).clamp(-3, 6);
+    avg.run(input, &mut ViewMut::nhwc(&mut want, [1, 2, 3, 19]).unwrap()).unwrap();
+    assert_eq!(y.as_flattened().as_flattened(), want);
+}
+
+#[test]
+fn arrays_without_channels_may_be_longer_than_any_slice() {
+    let x = [[[0.0f32; 0]; 1 << 20]; 1];
+    Relu6::max_nhwc(&[x[0], x[0]], &mut [[[0.0f32; 0]; 1 << 19]; 1]);
+}
+
+#[test]
+fn large_images_are_summed_as_at_run_time() {
+    let x = Random(8).floats(20 * 18 * 5);
+    let mut nhwc = [[[0.0; 5]; 18]; 20];
+    nhwc.as_flattened_mut().as_flattened_mut().copy_from_slice(&x);
+    let (mut y, mut want) = ([0.0; 5], [0.0; 5]);
+    fixed::global_avg_nhwc(&nhwc, &mut y);
+    let last = View::nhwc(&x, [1, 20, 18, 5]).unwrap();
+    lanepool::global_avg_pool(last, &mut ViewMut::nhwc(&mut want, [1, 1, 1, 5]).unwrap()).unwrap();
+    assert_eq!(y, want);
+    let mut nchw = [[[0.0; 18]; 20]; 5];
+    nchw.as_flattened_mut().as_flattened_mut().copy_from_slice(&x);
+    fixed::global_avg_nchw(&nchw, &mut y);
+    let first = View::nchw(&x, [1, 5, 20, 18]).unwrap();
+    lanepool::global_avg_pool(first, &mut ViewMut::nchw(&mut want, [1, 5, 1, 1]).unwrap()).unwrap();
+    assert_eq!(y, want);
 }
 
 #[test]

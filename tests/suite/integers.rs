@@ -134,7 +134,7 @@ fn requantised_means_equal_the_reference() {
             } else {
                 Finish::Scale { from, to, zero_first: false }
             };
-            reference::global_avg_pool(reference::Order::Lanes, planes(shape), &input, &mut want, finish);
+            reference::global_avg_pool(reference::Order::Lanes, shape.spatial, &input, &mut want, finish);
             let pool = GlobalAvgPool::new();
             let pool = if fixed_point { pool.requantize_fixed_point(from, to) } else { pool.requantize(from, to) };
             each_run(|isa, lay, to| {
@@ -183,7 +183,7 @@ fn fixed_point_saturates() {
         let finish = Finish::FixedPoint { from, to };
         for (x, want) in [(1i8, i8::MAX), (7, i8::MAX), (0, 3), (-1, i8::MIN), (-128, i8::MIN)] {
             let mut textbook = [0];
-            reference::global_avg_pool(reference::Order::Lanes, 1, &[x; 4], &mut textbook, finish);
+            reference::global_avg_pool(reference::Order::Lanes, [1, 1, 4], &[x; 4], &mut textbook, finish);
             assert_eq!(textbook, [want], "{scale:e} {x}");
             for isa in isas() {
                 let mut y = [0];

@@ -12,6 +12,7 @@ mod indices;
 mod integers;
 mod norms;
 mod numerics;
+mod plan;
 mod property;
 mod real;
 mod tokens;
