@@ -24,7 +24,7 @@ pub trait Element: Kernels + Pod + PartialOrd + Debug + Send + Sync {
     #[doc(hidden)]
     type Few: Pod + Debug;
     /// What a sum is divided by, prepared once per window.
-    type Divisor: Copy + Debug;
+    type Divisor: Copy + Debug + Default;
     /// No value compares less.
     const LOWEST: Self;
     /// No value compares greater.

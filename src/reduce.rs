@@ -38,9 +38,16 @@ pub(crate) trait Reducer<T: Element>: Copy {
     /// Eights of elements that a partial result always has room for.
     const EIGHTS: usize = usize::MAX;
 
+    /// Whether there are windows too large for a partial result, which are added up in totals.
+    const HAS_TOTALS: bool = true;
+    /// Whether there is something beside each partial result.
+    const HAS_SIDE: bool = false;
+
     /// Whether so many lines and columns are reduced column by column, for a partial result has room for
-    /// it, and loses little; else eights enter a total.
-    fn is_small(lines: usize, columns: usize) -> bool;
+    /// it, and loses little; else eights enter a total. Asked only where there are totals.
+    fn is_small(_lines: usize, _columns: usize) -> bool {
+        true
+    }
 }
 
 /// A reducer on lanes of `T`; adding one is about forty lines here.
@@ -264,11 +271,7 @@ impl<T: Element, const IGNORE_NAN: bool> Reducer<T> for Max<T, IGNORE_NAN> {
     nothing_beside!();
     const EMPTY: T = if IGNORE_NAN { T::NO_NUMBER } else { T::LOWEST };
     const TWICE: bool = true;
-
-    #[inline(always)]
-    fn is_small(_: usize, _: usize) -> bool {
-        true
-    }
+    const HAS_TOTALS: bool = false;
 }
 
 impl<T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Max<T, IGNORE_NAN> {
@@ -520,11 +523,8 @@ impl<'n, T: Element, const IGNORE_NAN: bool> Reducer<T> for Pick<'n, T, IGNORE_N
     // A cell that is no more than nothing would have to be told from it.
     const PADS: bool = false;
     const IS_LIGHT: bool = false;
-
-    #[inline(always)]
-    fn is_small(_: usize, _: usize) -> bool {
-        true
-    }
+    const HAS_TOTALS: bool = false;
+    const HAS_SIDE: bool = true;
 }
 
 impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<'n, T, IGNORE_NAN> {

@@ -137,3 +137,14 @@ pub(crate) fn fold<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
         (at, number) = (at.wrapping_add(lines.depth.step), number.wrapping_add(lines.depth.cells));
     }
 }
+
+/// Neighbours, then neighbours of these, then both halves.
+#[inline(always)]
+pub(crate) fn tree<A: Copy>(mut eight: [A; 8], both: impl Fn(A, A) -> A) -> A {
+    for n in [4, 2, 1] {
+        for i in 0..n {
+            eight[i] = both(eight[2 * i], eight[2 * i + 1]);
+        }
+    }
+    eight[0]
+}

@@ -25,7 +25,7 @@ pub(crate) use numbers::{Numbering, Numbers, Place};
 
 use crate::access::{Scratch, Writer, scatter_slice};
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, Register};
+use crate::lanes::{Array, Lanes, PORTABLE_IS_SIMD, Register};
 use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
 use crate::view::Layout;
@@ -67,7 +67,7 @@ where
         taps::each_pixel::<T, L, R, true>(lanes, reduce, work, &mut (), true);
     } else if job.from.strides.spatial[2] != 1 {
         taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, &mut (), true);
-    } else if job.whole && !R::is_small(lines, columns) {
+    } else if R::HAS_TOTALS && job.whole && !R::is_small(lines, columns) {
         plane::run(lanes, reduce, work);
     } else {
         taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, &mut (), false);
@@ -83,11 +83,13 @@ where
     let job = work.job;
     let Layout { shape, strides } = job.from;
     let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
-    let small = R::is_small(lines, columns);
+    let small = !R::HAS_TOTALS || R::is_small(lines, columns);
     let adjacent = strides.channel == 1 && shape.channels >= L::N && strides.spatial[2] != 1;
-    if job.whole && !small && strides.spatial[2] == 1 {
+    if R::HAS_TOTALS && job.whole && !small && strides.spatial[2] == 1 {
         plane::run(lanes, reduce, work);
-    } else if small
+    } else if const { L::N > 1 || !PORTABLE_IS_SIMD }
+        // Lanes of one element are for comparison where there are others: they need no second walk.
+        && small
         && !(adjacent && is_cheaper_by_taps::<T>(job))
         && let traits = passes::traits::<T, L, R>()
         && let Some(shape) = tile::Shape::of(job, &traits)

@@ -8,7 +8,7 @@
 
 use super::lines::{Lines, Load, fold, lift, merge, vectors};
 use super::tile::{Block, Elements, Passes, Run, Traits};
-use super::{Work, put};
+use super::{Job, Work, put};
 use crate::access::{Reader, RowsReader, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Cache, LINE, Lanes, SumArray, array, prefetch};
@@ -41,7 +41,7 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
         pads: R::PADS,
         divides: R::DIVIDES,
         twice: R::TWICE,
-        beside: size_of::<R::Side>() > 0,
+        beside: R::HAS_SIDE,
         edges: R::DIVIDES && T::HAS_NAN && L::N > 1,
     }
 }
@@ -148,10 +148,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
 
     fn halve(&mut self, lines: &Lines, block: &Block, run: &Run) {
         let lanes = self.lanes;
-        lanes.enter(
-            #[inline(always)]
-            || self.halves(lines, block, run),
-        );
+        // The walk does not ask for it where something is written beside results.
+        if !R::HAS_SIDE {
+            lanes.enter(
+                #[inline(always)]
+                || self.halves(lines, block, run),
+            );
+        }
     }
 
     fn fill(&mut self, to: usize, step: usize, n: usize) {
@@ -350,8 +353,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     #[inline(always)]
     fn rows(&mut self, block: &Block, run: &Run) {
         let (lanes, reduce, job) = (self.lanes, self.reduce, self.work.job);
-        let by = lanes.by(T::divisor(&job.finish, run.count, run.real));
-        let pairs = run.skip == 2 && run.width == 1 && size_of::<R::Side>() == 0 && L::N > 1;
+        let by = self.by(run);
+        let pairs = !R::HAS_SIDE && run.skip == 2 && run.width == 1 && L::N > 1;
         let flat = (run.skip == run.width || pairs) && run.follows;
         // Each output by itself, or all together.
         let (count, len) = if flat { (1, run.outputs * run.width) } else { (run.outputs, run.width) };
@@ -362,7 +365,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             (true, _) => 1,
         };
         let mut parts = [(0..len, by), (0..0, by), (0..0, by)];
-        if let (Some(rows), true) = (run.edges, flat)
+        if R::DIVIDES
+            && let (Some(rows), true) = (run.edges, flat)
             && let (Some(first), Some(last)) = (self.by_edge(false, rows), self.by_edge(true, rows))
         {
             let vector = L::N.min(len);
@@ -384,7 +388,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 for _ in 0..count {
                     for (range, by) in &parts {
                         let (from, end) = (range.start, range.end);
-                        if pairs {
+                        if !R::HAS_SIDE && pairs {
                             each_tile!(from, end, L::N, 1, |i, V| {
                                 // Of two columns, one is at even places and the other one at odd ones.
                                 let acc = if taps == 2 && apart == 1 {
@@ -420,7 +424,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     #[inline(always)]
     fn halves(&mut self, lines: &Lines, block: &Block, run: &Run) {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        let by = lanes.by(T::divisor(&self.work.job.finish, run.count, run.real));
+        let by = self.by(run);
         let ahead = size_of_val(data) > CACHED;
         let (output, step): (&mut [T], _) = (self.work.output, run.to_col);
         for plane in 0..block.count[0] {
@@ -449,18 +453,34 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
         }
     }
 
+    /// The divisor of a run; any, where nothing is divided.
+    #[inline(always)]
+    fn by(&self, run: &Run) -> L::By {
+        self.lanes.by(if R::DIVIDES {
+            T::divisor(&self.work.job.finish, run.count, run.real)
+        } else {
+            T::Divisor::default()
+        })
+    }
+
     /// The divisors of the first columns, or of the last, by what the rows count.
     #[inline(always)]
     fn by_edge(&self, last: bool, rows: usize) -> Option<L::By> {
         let job = self.work.job;
-        let cols = job.axes[2];
-        let first = if last { cols.output.saturating_sub(L::N) } else { 0 };
-        let mut array = <SumArray<T, L> as bytemuck::Zeroable>::zeroed();
-        for (i, to) in array.as_mut().iter_mut().enumerate() {
-            let count = job.divisor.along(&cols, cols.taps((first + i).min(cols.output - 1)));
-            *to = T::count(count.wrapping_mul(rows));
-        }
-        self.lanes.by_each(&array)
+        let first = if last { job.axes[2].output.saturating_sub(L::N) } else { 0 };
+        let mut counts = <SumArray<T, L> as bytemuck::Zeroable>::zeroed();
+        count_each::<T>(job, first, rows, counts.as_mut());
+        self.lanes.by_each(&counts)
+    }
+}
+
+/// What the windows of columns are divided by, from column `first` on, by what their rows count.
+#[inline(never)]
+fn count_each<T: Element>(job: &Job, first: usize, rows: usize, counts: &mut [T::Sum]) {
+    let cols = job.axes[2];
+    for (i, to) in counts.iter_mut().enumerate() {
+        let count = job.divisor.along(&cols, cols.taps((first + i).min(cols.output - 1)));
+        *to = T::count(count.wrapping_mul(rows));
     }
 }
 

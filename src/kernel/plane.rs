@@ -6,6 +6,7 @@
 //!               \______\________\_____ ... ____/
 //! ```
 
+use super::lines::tree;
 use super::{Output, Work, put};
 use crate::access::Reader;
 use crate::dispatch::Kernels;
@@ -119,6 +120,18 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<'_, T, L, R
 
     #[inline(always)]
     fn eight(&self, at: usize, k: usize) -> R::Acc {
+        if !R::IS_LIGHT {
+            // In a loop, for each element is long.
+            let mut taps = [self.read(at, k); 8];
+            for (i, tap) in taps.iter_mut().enumerate().skip(1) {
+                *tap = self.read(at + i * K * L::N, k);
+            }
+            return tree(
+                taps,
+                #[inline(always)]
+                |a, b| self.both(a, b),
+            );
+        }
         self.both(self.four(at, k), self.four(at + 4 * K * L::N, k))
     }
 

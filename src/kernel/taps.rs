@@ -9,7 +9,7 @@
 //!
 //! The same walk on lanes of one element serves every layout.
 
-use super::lines::{Line, Lines, Load, fold, lift, merge};
+use super::lines::{Line, Lines, Load, fold, lift, merge, tree};
 use super::{Place, Row, Work, put};
 use crate::access::{Reader, scatter};
 use crate::element::Element;
@@ -54,7 +54,8 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>>(
     let cols = job.axes[2];
     let inside = cols.interior();
     let channels = if together { job.from.shape.channels } else { 1 };
-    let always_small = R::is_small(job.axes[0].kernel.saturating_mul(job.axes[1].kernel), cols.kernel);
+    let always_small =
+        !R::HAS_TOTALS || R::is_small(job.axes[0].kernel.saturating_mul(job.axes[1].kernel), cols.kernel);
     job.each_row(
         together,
         #[inline(always)]
@@ -76,7 +77,8 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>>(
                 }
                 // The divisor of neighbours is mostly the same, and the way to it is not short.
                 let by = match last {
-                    Some((of, by)) if (of.real, of.padded) == (taps.real, taps.padded) => by,
+                    Some((of, by)) if !R::DIVIDES || (of.real, of.padded) == (taps.real, taps.padded) => by,
+                    _ if !R::DIVIDES => lanes.by(T::Divisor::default()),
                     _ => lanes.by(job.divisor::<T>([row.taps[0], row.taps[1], taps])),
                 };
                 last = Some((taps, by));
@@ -153,7 +155,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     #[inline(always)]
     fn pool<const V: usize>(&mut self, data: &impl Load<T, L, V>, c: usize, n: usize) {
         let (lanes, reduce, step) = (self.lanes, self.reduce, self.work.job.to.strides.channel);
-        let results = if self.small {
+        let results = if !R::HAS_TOTALS || self.small {
             // The common windows without loops over their taps.
             let few = L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
             let acc = match (few, self.lines.rows.count, self.column.count) {
@@ -246,14 +248,14 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
             total = Some(self.enter(total, acc));
         }
         while left > 0 {
-            let acc = self.one(data, &mut walk);
+            let acc = self.one(data, walk.next());
             total = Some(self.enter(total, acc));
             left -= 1;
         }
         match total {
             Some(total) => total,
             // There is a tap; this is for the compiler.
-            None => self.enter(None, self.one(data, &mut walk)),
+            None => self.enter(None, self.one(data, walk.next())),
         }
     }
 
@@ -273,27 +275,33 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     /// Neighbours, then neighbours of these, then both halves.
     #[inline(always)]
     fn eight<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
-        let half = self.four(data, walk);
-        self.both(half, self.four(data, walk))
+        let at = walk.eight();
+        if !R::IS_LIGHT {
+            // In a loop, for each tap is long.
+            let mut taps = [self.one(data, at[0]); 8];
+            for (tap, at) in taps.iter_mut().zip(at).skip(1) {
+                *tap = self.one(data, at);
+            }
+            return tree(
+                taps,
+                #[inline(always)]
+                |a, b| self.both(a, b),
+            );
+        }
+        let half = self.four(data, [at[0], at[1], at[2], at[3]]);
+        self.both(half, self.four(data, [at[4], at[5], at[6], at[7]]))
     }
 
     #[inline(always)]
-    fn four<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
-        let half = self.two(data, walk);
-        self.both(half, self.two(data, walk))
+    fn four<const V: usize>(&self, data: &impl Load<T, L, V>, at: [usize; 4]) -> [R::Acc; V] {
+        let half = self.both(self.one(data, at[0]), self.one(data, at[1]));
+        self.both(half, self.both(self.one(data, at[2]), self.one(data, at[3])))
     }
 
     #[inline(always)]
-    fn two<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
-        let half = self.one(data, walk);
-        self.both(half, self.one(data, walk))
-    }
-
-    #[inline(always)]
-    fn one<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
-        let number = self.lines.number;
-        let vectors = data.load(self.lanes, walk.next());
-        array!(V, |v| self.reduce.lift(self.lanes, vectors[v], number))
+    fn one<const V: usize>(&self, data: &impl Load<T, L, V>, at: usize) -> [R::Acc; V] {
+        let vectors = data.load(self.lanes, at);
+        array!(V, |v| self.reduce.lift(self.lanes, vectors[v], self.lines.number))
     }
 }
 
@@ -308,7 +316,18 @@ struct Walk {
 }
 
 impl Walk {
-    #[inline(always)]
+    /// The elements of eight taps: a call of its own, such that there is one way from row to row.
+    #[inline(never)]
+    fn eight(&mut self) -> [usize; 8] {
+        let mut eight = [0; 8];
+        for at in &mut eight {
+            *at = self.next();
+        }
+        eight
+    }
+
+    /// The element of the next tap.
+    #[inline(never)]
     fn next(&mut self) -> usize {
         let next = self.from;
         let back = |line: Line| (line.count.wrapping_sub(1)).wrapping_mul(line.step);

@@ -139,14 +139,14 @@ macro_rules! one_by_one {
 
             #[inline(always)]
             fn widen(self, from: &[$H; $n]) -> <Self as Lanes<f32>>::V {
-                let $a: [f32; $n] = from.map(<$H>::to_f32);
+                let $a: [f32; $n] = $crate::lanes::array!($n, |i| <$H>::to_f32(from[i]));
                 $to_array
             }
 
             #[inline(always)]
             fn narrow(self, $v: <Self as Lanes<f32>>::V, to: &mut [$H; $n]) {
                 let array: [f32; $n] = $from_array;
-                *to = array.map(<$H>::from_f32);
+                *to = $crate::lanes::array!($n, |i| <$H>::from_f32(array[i]));
             }
         }
     )*};
