@@ -45,6 +45,47 @@ impl<'a, T: Pod, A: Pod> Reader<'a, T, A> {
     }
 }
 
+/// Reads of whole arrays at any element of a slice, of which the last may reach past its end: nothing is read there.
+#[derive(Clone, Copy)]
+pub(crate) struct EndReader<'a, T, A> {
+    data: &'a [T],
+    /// Positions at which a whole array starts.
+    starts: usize,
+    arrays: PhantomData<A>,
+}
+
+impl<'a, T: Pod, A: Pod + AsMut<[T]>> EndReader<'a, T, A> {
+    #[inline(always)]
+    pub(crate) fn new(data: &'a [T]) -> Self {
+        let starts = (data.len() + 1).saturating_sub(const { len_of::<T, A>() });
+        Self { data, starts, arrays: PhantomData }
+    }
+
+    /// The array that starts at element `index`; `room` is for one that reaches past the end, where it is zero.
+    #[inline(always)]
+    pub(crate) fn at<'r>(&self, index: usize, room: &'r mut A) -> &'r A
+    where
+        'a: 'r,
+    {
+        if index < self.starts {
+            // SAFETY: `index < starts`, so an array's elements follow within the slice.
+            let from = unsafe { self.data.as_ptr().add(index) };
+            // SAFETY: as in `Reader::at`.
+            return unsafe { &*from.cast::<A>() };
+        }
+        copy_end(self.data, index, room.as_mut());
+        room
+    }
+}
+
+/// Copies the elements from `index` on, as many as there are.
+#[cold]
+#[inline(never)]
+fn copy_end<T: Pod>(data: &[T], index: usize, to: &mut [T]) {
+    let end = data.get(index..).unwrap_or_default();
+    to.iter_mut().zip(end).for_each(|(to, x)| *to = *x);
+}
+
 /// Reads of whole arrays at the same columns of a few rows, which lie anywhere in a slice.
 #[derive(Clone, Copy)]
 pub(crate) struct RowsReader<'a, T, const R: usize> {

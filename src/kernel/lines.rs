@@ -1,11 +1,12 @@
 //! The lines that a row of outputs reads, and how elements of them are folded.
 
 use super::Job;
-use crate::access::Reader;
+use crate::access::{EndReader, Reader};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, array};
 use crate::reduce::Reduce;
 use crate::window::Taps;
+use bytemuck::Zeroable;
 
 /// Lines of an image, one below the other, and slice after slice.
 #[derive(Clone, Copy)]
@@ -75,6 +76,14 @@ impl<T: Element, L: Lanes<T>, const V: usize> Load<T, L, V> for Reader<'_, T, [A
     #[inline(always)]
     fn load(&self, lanes: L, at: usize) -> [L::V; V] {
         vectors::<T, L, V>(lanes, self.at(at))
+    }
+}
+
+/// One vector, of which the last lanes may lie past the end.
+impl<T: Element, L: Lanes<T>> Load<T, L, 1> for EndReader<'_, T, Array<T, L>> {
+    #[inline(always)]
+    fn load(&self, lanes: L, at: usize) -> [L::V; 1] {
+        [L::V::load(lanes, self.at(at, &mut Array::<T, L>::zeroed()))]
     }
 }
 

@@ -98,7 +98,8 @@ where
         let room = shape.cells(&traits);
         let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
         tile::walk(job, &traits, shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
-    } else if adjacent {
+    } else if adjacent || R::HAS_TOTALS && !small && strides.channel == 1 && shape.channels > 1 {
+        // Of large windows even a few channels are worth a vector of their own.
         taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
     } else {
         taps::one_by_one(reduce, work, beside);

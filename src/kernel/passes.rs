@@ -81,9 +81,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         let lines = Lines { from: lines.from.wrapping_add(run.from), ..*lines };
         // A short run is read past its end, where there is more.
         let (short, down) = if run.len < L::N { (L::N, None) } else { (run.len, down) };
-        if run.step != 1 || reaches(&lines, block, run, short).is_none_or(|end| end > self.work.input.len()) {
-            return fold_each(self.reduce, self.work.input, &mut self.tile, &lines, block, run, to);
-        }
+        let (inside, rest) = match run.step {
+            1 => split(&lines, block, run, short, self.work.input.len()),
+            _ => ([0; 2], Some(([0; 2], block.count))),
+        };
+        let inside = &Block { count: inside, ..*block };
         lanes.enter(
             #[inline(always)]
             || {
@@ -91,11 +93,19 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
                 let fold = Fold { lanes, reduce: self.reduce, data, ahead: size_of_val(data) > CACHED };
                 let (mut tile, mut lines, mut to) = (self.tile.reborrow(), lines, to);
                 for _ in 0..run.runs {
-                    fold.rows(&lines, block, run.len, &mut tile, to, down);
+                    fold.rows(&lines, inside, run.len, &mut tile, to, down);
                     (lines.from, to) = (lines.from.wrapping_add(run.apart), to + run.len);
                 }
             },
         );
+        // Afterwards, for a run may have been written past its end.
+        if let Some((first, count)) = rest {
+            let skip = |step: [usize; 2]| first[0].wrapping_mul(step[0]).wrapping_add(first[1].wrapping_mul(step[1]));
+            let from = lines.from.wrapping_add(skip(block.from));
+            let number = lines.number.wrapping_add(lines.next.wrapping_mul(first[1] as u32));
+            let (lines, to) = (Lines { from, number, ..lines }, to + skip(block.to));
+            fold_each(self.reduce, self.work.input, &mut self.tile, &lines, &Block { count, ..*block }, run, to);
+        }
     }
 
     fn pad(&mut self, block: &Block, cells: Range<usize>) {
@@ -139,6 +149,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
     }
 
     fn results(&mut self, block: &Block, run: &Run) {
+        if run.outputs * run.width == 1 && run.edges.is_none() {
+            return results_each(self.reduce, self.work, self.tile.cells(), self.beside, block, run);
+        }
         let lanes = self.lanes;
         lanes.enter(
             #[inline(always)]
@@ -179,6 +192,22 @@ fn reaches(lines: &Lines, block: &Block, run: Elements, len: usize) -> Option<us
     }
     Some(end)
 }
+
+/// How many planes and rows of a block can be read in runs of `len`; and the others, if there are any: the first of them, and how
+/// many. Only the last ones reach past the end of the input.
+fn split(lines: &Lines, block: &Block, run: Elements, len: usize, end: usize) -> ([usize; 2], Option<Others>) {
+    let axis = usize::from(block.count[0] == 1);
+    let mut inside = *block;
+    while inside.count[axis] > 0 && reaches(lines, &inside, run, len).is_none_or(|reach| reach > end) {
+        inside.count[axis] -= 1;
+    }
+    let (mut first, mut others) = ([0; 2], block.count);
+    (first[axis], others[axis]) = (inside.count[axis], block.count[axis] - inside.count[axis]);
+    (inside.count, (others[axis] > 0).then_some((first, others)))
+}
+
+/// The first plane and row, and how many of each.
+type Others = ([usize; 2], [usize; 2]);
 
 /// A fold of lines, on vectors.
 #[derive(Clone, Copy)]
@@ -311,6 +340,38 @@ fn fold_each<T: Element, R: Reduce<T, T::One>>(
     }
 }
 
+/// The only output of each row: the same code for every instruction set.
+#[inline(never)]
+fn results_each<T: Element, R: Reduce<T, T::One>>(
+    reduce: R,
+    work: &mut Work<'_, T>,
+    tile: Cells<'_, R::Cell, R::Side>,
+    beside: &mut R::Beside,
+    block: &Block,
+    run: &Run,
+) {
+    let one = T::one();
+    let by = one.by(divisor::<T, R>(work.job, run));
+    let Run { taps, apart, tap, mut place, .. } = *run;
+    let window = Window { lanes: one, reduce, taps, apart, first: tap, dilation: work.job.axes[2].dilation as u32 };
+    let [n, c, z, y, x] = place.cell;
+    for plane in 0..block.count[0] {
+        for row in 0..block.count[1] {
+            let acc = window.fold::<T, 1>(tile, run.at + plane * block.from[0] + row * block.from[1]);
+            let to = run.to + plane * block.to[0] + row * block.to[1];
+            put::<T, T::One, 1>(one, [reduce.finish(one, acc[0], &by)], work.output, to, 1, 1);
+            place.cell = [n, c + plane, z, y + row, x];
+            reduce.aside(one, &acc, 1, beside, place);
+        }
+    }
+}
+
+/// The divisor of a run; any, where nothing is divided.
+#[inline(always)]
+fn divisor<T: Element, R: Reducer<T>>(job: &Job, run: &Run) -> T::Divisor {
+    if R::DIVIDES { T::divisor(&job.finish, run.count, run.real) } else { T::Divisor::default() }
+}
+
 /// How the columns of windows lie in the tile.
 #[derive(Clone, Copy)]
 struct Window<L, R> {
@@ -353,7 +414,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     #[inline(always)]
     fn rows(&mut self, block: &Block, run: &Run) {
         let (lanes, reduce, job) = (self.lanes, self.reduce, self.work.job);
-        let by = self.by(run);
+        let by = lanes.by(divisor::<T, R>(job, run));
         let pairs = !R::HAS_SIDE && run.skip == 2 && run.width == 1 && L::N > 1;
         let flat = (run.skip == run.width || pairs) && run.follows;
         // Each output by itself, or all together.
@@ -424,7 +485,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     #[inline(always)]
     fn halves(&mut self, lines: &Lines, block: &Block, run: &Run) {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        let by = self.by(run);
+        let by = lanes.by(divisor::<T, R>(self.work.job, run));
         let ahead = size_of_val(data) > CACHED;
         let (output, step): (&mut [T], _) = (self.work.output, run.to_col);
         for plane in 0..block.count[0] {
@@ -451,16 +512,6 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 });
             }
         }
-    }
-
-    /// The divisor of a run; any, where nothing is divided.
-    #[inline(always)]
-    fn by(&self, run: &Run) -> L::By {
-        self.lanes.by(if R::DIVIDES {
-            T::divisor(&self.work.job.finish, run.count, run.real)
-        } else {
-            T::Divisor::default()
-        })
     }
 
     /// The divisors of the first columns, or of the last, by what the rows count.

@@ -11,7 +11,7 @@
 
 use super::lines::{Line, Lines, Load, fold, lift, merge, tree};
 use super::{Place, Row, Work, put};
-use crate::access::{Reader, scatter};
+use crate::access::{EndReader, Reader, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, array};
 use crate::reduce::{Reduce, Reducer};
@@ -142,12 +142,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
                 c += 2 * L::N;
             }
         }
-        if let Some(reader) = Reader::<T, [Array<T, L>; 1]>::new(self.work.input) {
-            while c < channels {
-                // The last vector overlaps its neighbour rather than leave a tail; there is at least one.
-                self.pool(&reader, c.min(channels.saturating_sub(L::N)), L::N);
-                c += L::N;
-            }
+        let reader = EndReader::<T, Array<T, L>>::new(self.work.input);
+        while c < channels {
+            // The last vector overlaps its neighbour rather than leave a tail, if there is one.
+            self.pool(&reader, c.min(channels.saturating_sub(L::N)), L::N.min(channels));
+            c += L::N;
         }
     }
 
