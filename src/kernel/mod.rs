@@ -25,7 +25,7 @@ pub(crate) use numbers::{Numbering, Numbers, Place};
 
 use crate::access::{Scratch, Writer, scatter_slice};
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, PORTABLE_IS_SIMD, Register};
+use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
 use crate::view::Layout;
@@ -87,7 +87,7 @@ where
     let adjacent = strides.channel == 1 && shape.channels >= L::N && strides.spatial[2] != 1;
     if R::HAS_TOTALS && job.whole && !small && strides.spatial[2] == 1 {
         plane::run(lanes, reduce, work);
-    } else if const { L::N > 1 || !PORTABLE_IS_SIMD }
+    } else if const { L::N > 1 }
         // Lanes of one element are for comparison where there are others: they need no second walk.
         && small
         && !(adjacent && is_cheaper_by_taps::<T>(job))
