@@ -127,6 +127,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
         let mut c = 0;
         let wide = if R::IS_LIGHT { L::TILE } else { 1 };
         if wide == 4
+            && (L::N > 1 || self.small)
             && let Some(reader) = Reader::<T, [Array<T, L>; 4]>::new(self.work.input)
         {
             while c + 4 * L::N <= channels {
@@ -154,7 +155,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
     #[inline(always)]
     fn pool<const V: usize>(&mut self, data: &impl Load<T, L, V>, c: usize, n: usize) {
         let (lanes, reduce, step) = (self.lanes, self.reduce, self.work.job.to.strides.channel);
-        let results = if !R::HAS_TOTALS || self.small {
+        // Lanes of one element go side by side only where no total is needed: its code is long.
+        let results = if !R::HAS_TOTALS || const { V > 1 && L::N == 1 } || self.small {
             // The common windows without loops over their taps.
             let few = L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
             let acc = match (few, self.lines.rows.count, self.column.count) {

@@ -1,12 +1,15 @@
 //! One element at a time, for borders, tails, and targets without vectors.
 
-use super::{Indices, Instructions, Lanes, Register, few_like_many, plain_instructions};
+use super::{Indices, Instructions, Lanes, PORTABLE_IS_SIMD, Register, few_like_many, plain_instructions};
 use crate::element::Saturate;
 use crate::round::Ratio;
 
 /// Lanes of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scalar;
+
+/// Channels side by side, where nothing else works on several.
+const TILE: usize = if PORTABLE_IS_SIMD { 1 } else { 4 };
 
 plain_instructions!(Scalar);
 
@@ -55,6 +58,7 @@ macro_rules! float {
     ($($T:ty),*) => {$(
         impl Lanes<$T> for Scalar {
             const N: usize = 1;
+            const TILE: usize = TILE;
             type V = $T;
             type Sum = $T;
             type Index = Indices<1>;
@@ -121,6 +125,7 @@ macro_rules! integer {
     ($($T:ty, few in $Few:ty;)*) => {$(
         impl Lanes<$T> for Scalar {
             const N: usize = 1;
+            const TILE: usize = TILE;
             type V = $T;
             type Sum = i32;
             type Few = $Few;
