@@ -87,9 +87,10 @@ impl Fixed {
         if shift < -31 {
             (multiplier, shift) = (0, 0);
         }
-        let spare = count.unsigned_abs().ilog2().min(32).min((31 + shift).max(0) as u32);
+        let digits = 63u32.saturating_sub(count.unsigned_abs().leading_zeros());
+        let spare = digits.min(32).min((31 + shift).max(0) as u32);
         let offset = i64::from(from.zero_point).saturating_mul(-real);
-        Self { multiplier: (multiplier << spare) / count, shift: shift - spare as i32, offset }
+        Self { multiplier: (multiplier << spare).checked_div(count).unwrap_or(0), shift: shift - spare as i32, offset }
     }
 
     fn apply(&self, sum: i64) -> i32 {
@@ -224,10 +225,12 @@ impl Ratio {
         if !self.plain {
             return self.apply(sum);
         }
-        let (q, r) = (sum.wrapping_div(self.count), sum.wrapping_rem(self.count));
+        // It is not zero where something is divided; said so that no panic is linked.
+        let count = if self.count == 0 { 1 } else { self.count };
+        let (q, r) = (sum.wrapping_div(count), sum.wrapping_rem(count));
         let twice = r.unsigned_abs().saturating_mul(2);
-        let step = if (sum < 0) == (self.count < 0) { 1 } else { -1 };
-        q.wrapping_add(if away(self.rounding, twice.cmp(&self.count.unsigned_abs()), q & 1 != 0, step > 0) {
+        let step = if (sum < 0) == (count < 0) { 1 } else { -1 };
+        q.wrapping_add(if away(self.rounding, twice.cmp(&count.unsigned_abs()), q & 1 != 0, step > 0) {
             step
         } else {
             0
@@ -248,7 +251,8 @@ fn away(rounding: Rounding, fraction: core::cmp::Ordering, odd: bool, positive: 
 
 /// What [`Ratio`] does, for sums and counts that need 64 bits.
 pub(crate) fn divide_wide(finish: &Finish, sum: i64, count: isize, real: isize) -> i32 {
-    let count = count as i64;
+    // It is not zero; said so that no panic is linked.
+    let count = if count == 0 { 1 } else { count as i64 };
     match finish.requantize {
         Some(requantize) if requantize.rule == Rule::FixedPoint => {
             Fixed::new(requantize, count, real as i64).apply(sum) + requantize.to.zero_point

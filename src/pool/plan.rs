@@ -82,9 +82,9 @@ pub(super) fn check(
 ) -> Result<Job, PoolError> {
     let mut spatial = [0; 3];
     let mut taps = 1usize;
-    for (i, axis) in axes.iter().enumerate() {
+    for ((i, axis), extent) in axes.iter().enumerate().zip(&mut spatial) {
         let Some(axis) = axis else { continue };
-        spatial[i] = axis.output;
+        *extent = axis.output;
         // Divisors count taps, in signed numbers.
         let product = taps.checked_mul(axis.kernel).filter(|&taps| taps <= isize::MAX as usize);
         taps = product.ok_or(PoolError::Overflow { axis: AxisName::of(rank, i) })?;
