@@ -20,6 +20,10 @@ pub(crate) struct Reader<'a, T, A> {
 /// Elements of an array; both types must be made of the same elements.
 const fn len_of<T: Pod, A: Pod>() -> usize {
     assert!(align_of::<A>() <= align_of::<T>() && size_of::<A>() >= size_of::<T>());
+    if size_of::<T>() == 0 {
+        // Elements that take no room are everywhere.
+        return 0;
+    }
     assert!(size_of::<A>().is_multiple_of(size_of::<T>()));
     size_of::<A>() / size_of::<T>()
 }
@@ -130,19 +134,6 @@ pub(crate) struct ColumnsReader<'a, 'r, T, A, const R: usize> {
 }
 
 impl<'a, 'r, T: Pod, A: Pod, const R: usize> ColumnsReader<'a, 'r, T, A, R> {
-    /// The array of each row.
-    #[inline(always)]
-    pub(crate) fn all(self) -> [&'a A; R] {
-        let Self { rows: RowsReader { data, starts, .. }, column, .. } = self;
-        crate::lanes::array!(R, |row| {
-            // SAFETY: as in `each`.
-            let from = unsafe { data.as_ptr().add(starts[row] + column) };
-            // SAFETY: as in `Reader::at`.
-            let array: &A = unsafe { &*from.cast::<A>() };
-            array
-        })
-    }
-
     /// The array of each row, in their order.
     #[inline(always)]
     pub(crate) fn each(self) -> impl Iterator<Item = &'a A> + use<'a, 'r, T, A, R> {
@@ -159,6 +150,161 @@ impl<'a, 'r, T: Pod, A: Pod, const R: usize> ColumnsReader<'a, 'r, T, A, R> {
         )
     }
 }
+
+/// Runs along two axes: how many, and how far from one to the next in what is read and in what is written.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    pub(crate) count: [usize; 2],
+    pub(crate) from: [usize; 2],
+    pub(crate) to: [usize; 2],
+}
+
+/// The end of the last of the runs along both axes, which are of `len` elements; `None` if there is none, or if it is further
+/// than can be counted.
+#[inline(always)]
+fn end(first: usize, count: [usize; 2], step: [usize; 2], len: usize) -> Option<usize> {
+    let mut end = first.checked_add(len)?;
+    for axis in 0..2 {
+        end = end.checked_add(count[axis].checked_sub(1)?.checked_mul(step[axis])?)?;
+    }
+    Some(end)
+}
+
+/// Runs of elements, with others below them, and of what lies beside each element: all proved to be there, once.
+#[derive(Clone, Copy)]
+pub(crate) struct Runs<'a, C, S> {
+    cells: &'a [C],
+    side: &'a [S],
+    /// With the counts and the steps, the lines and the length, within both slices.
+    first: usize,
+    count: [usize; 2],
+    step: [usize; 2],
+    lines: usize,
+    apart: usize,
+    len: usize,
+}
+
+impl<'a, C: Pod, S: Pod> Runs<'a, C, S> {
+    /// The runs of a block that are read, from element `first` on, of `len` elements each; and as many `lines` of each, which lie
+    /// `apart`. `None` unless there are some, and all lie within the slices.
+    #[inline(always)]
+    pub(crate) fn new(
+        (cells, side): (&'a [C], &'a [S]),
+        block: &Block,
+        first: usize,
+        [lines, apart]: [usize; 2],
+        len: usize,
+    ) -> Option<Self> {
+        let Block { count, from: step, .. } = *block;
+        let below = lines.checked_sub(1)?.checked_mul(apart)?;
+        let end = end(first, count, step, len)?.checked_add(below)?;
+        (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, lines, apart, len })
+    }
+
+    /// The arrays at element `i` of a run and of those below it; `None` if they would exceed the runs.
+    #[inline(always)]
+    pub(crate) fn column<A: Pod, B: Pod>(&self, [a, b]: [usize; 2], i: usize) -> Option<Column<'a, C, S, A, B>> {
+        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
+        const { assert!(size_of::<S>() == 0 || len_of::<S, B>() == len_of::<C, A>()) }
+        debug_assert!(a < self.count[0] && b < self.count[1] && i <= last);
+        if a >= self.count[0] || b >= self.count[1] || i > last {
+            return None;
+        }
+        // Nothing of it overflows, for it lies below the end.
+        let at = self.first + a * self.step[0] + b * self.step[1] + i;
+        // The run is one of the block and the array lies within it: so `new` has seen that its elements are there, in each line.
+        Some(Column { cells: self.cells, side: self.side, at, step: self.apart, left: self.lines, arrays: PhantomData })
+    }
+}
+
+/// One array of each line, from top to bottom, with what lies beside it.
+#[derive(Clone, Copy)]
+pub(crate) struct Column<'a, C, S, A, B> {
+    cells: &'a [C],
+    side: &'a [S],
+    /// Element of the next ones; with the arrays, within the slices, if any are left.
+    at: usize,
+    step: usize,
+    left: usize,
+    arrays: PhantomData<(A, B)>,
+}
+
+impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Column<'a, C, S, A, B> {
+    /// The next arrays and those below, if there are two.
+    #[inline(always)]
+    pub(crate) fn two(&mut self) -> Option<[(&'a A, &'a B); 2]> {
+        if self.left < 2 {
+            return None;
+        }
+        Some([self.next()?, self.next()?])
+    }
+}
+
+impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Iterator for Column<'a, C, S, A, B> {
+    type Item = (&'a A, &'a B);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(&'a A, &'a B)> {
+        self.left = self.left.checked_sub(1)?;
+        // SAFETY: there was one left, so `at` is inside both slices, with the elements of the arrays after it.
+        let (cells, side) = unsafe { (self.cells.as_ptr().add(self.at), self.side.as_ptr().add(self.at)) };
+        self.at = self.at.wrapping_add(self.step);
+        // SAFETY: as in `Reader::at`.
+        Some(unsafe { (&*cells.cast(), &*side.cast()) })
+    }
+}
+
+/// Runs that are written, and what lies beside each element: all proved to be there, once.
+pub(crate) struct RunsMut<'a, C, S> {
+    cells: &'a mut [C],
+    side: &'a mut [S],
+    /// With the counts, the steps and the length, within both slices.
+    first: usize,
+    count: [usize; 2],
+    step: [usize; 2],
+    len: usize,
+}
+
+impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
+    /// The runs of a block that are written, from element `first` on, of `len` elements each; `None` unless there are some, and
+    /// all lie within the slices.
+    #[inline(always)]
+    pub(crate) fn new(
+        (cells, side): (&'a mut [C], &'a mut [S]),
+        block: &Block,
+        first: usize,
+        len: usize,
+    ) -> Option<Self> {
+        let Block { count, to: step, .. } = *block;
+        let end = end(first, count, step, len)?;
+        (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, len })
+    }
+
+    /// The arrays at element `i` of a run; `None` if they would exceed it.
+    #[inline(always)]
+    pub(crate) fn at<A: Pod, B: Pod>(&mut self, [a, b]: [usize; 2], i: usize) -> Option<(&mut A, &mut B)> {
+        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
+        const { assert!(size_of::<S>() == 0 || len_of::<S, B>() == len_of::<C, A>()) }
+        if a >= self.count[0] || b >= self.count[1] || i > last {
+            return None;
+        }
+        let at = self.first + a * self.step[0] + b * self.step[1] + i;
+        // SAFETY: as in `Runs::column`; the borrow of `self` makes these the only references.
+        let (cells, side) = unsafe { (self.cells.as_mut_ptr().add(at), self.side.as_mut_ptr().add(at)) };
+        // SAFETY: as in `Reader::at`.
+        Some(unsafe { (&mut *cells.cast(), &mut *side.cast()) })
+    }
+
+    /// Copies elements to places that lie `step` apart, from place `i` of a run on.
+    #[inline(always)]
+    pub(crate) fn scatter(&mut self, [a, b]: [usize; 2], i: usize, step: usize, elements: &[C]) {
+        let at = self.first + a * self.step[0] + b * self.step[1] + i * step;
+        scatter_slice(self.cells, at, step, elements);
+    }
+}
+
+/// What lies beside elements that nothing lies beside: as much of it as anyone asks for.
+pub(crate) const NOTHING: [(); usize::MAX] = [(); usize::MAX];
 
 /// Writes of whole arrays at any element of a slice; the counterpart of [`Reader`].
 pub(crate) struct Writer<'a, T, A> {
@@ -240,7 +386,7 @@ impl Scratch {
     #[inline(always)]
     pub(crate) fn cells<C: Pod>(&mut self, n: usize, fill: C) -> &mut [C] {
         const { assert!(align_of::<C>() <= 8) }
-        let n = if size_of::<C>() == 0 { 0 } else { n.min(SCRATCH / size_of::<C>()) };
+        let n = if size_of::<C>() == 0 { n } else { n.min(SCRATCH / size_of::<C>()) };
         let first = self.0.as_mut_ptr().cast::<C>();
         for i in 0..n {
             // SAFETY: `n` cells take at most the bytes of the array, so the offset is inside it.

@@ -6,10 +6,9 @@
 //! That order is part of the result of a sum. `EMPTY` merges without a trace, so that a kernel may treat padding as
 //! elements.
 
-use crate::access::{Reader, Writer};
 use crate::element::{Element, Float, Real};
 use crate::kernel::{Numbers, Place};
-use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray, array};
+use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 
@@ -61,6 +60,11 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     fn lift(self, lanes: L, v: L::V, line: u32) -> Self::Acc;
     /// The partial result of both; `b` comes after `a`, in a column or in row-major order.
     fn merge(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    /// The partial result of all three, in the order of `merge`.
+    #[inline(always)]
+    fn merge_two(self, lanes: L, a: Self::Acc, b: Self::Acc, c: Self::Acc) -> Self::Acc {
+        self.merge(lanes, self.merge(lanes, a, b), c)
+    }
     /// The partial result of both, `b` of a column on the right of `a`.
     #[inline(always)]
     fn merge_columns(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
@@ -73,16 +77,16 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     }
     /// Of two vectors of columns the partial results at even places, and those at odd ones.
     fn unzip(self, lanes: L, a: Self::Acc, b: Self::Acc) -> (Self::Acc, Self::Acc);
-    /// From memory, `V` vectors one after the other.
-    fn load<const V: usize>(self, lanes: L, tile: Cells<'_, Self::Cell, Self::Side>, at: usize) -> [Self::Acc; V];
+    /// As many cells in memory.
+    type Cells: Pod;
+    /// What lies beside them.
+    type Sides: Pod;
+    /// What merges without a trace.
+    fn empty(self, lanes: L) -> Self::Acc;
+    /// From memory.
+    fn read(self, lanes: L, cells: &Self::Cells, sides: &Self::Sides) -> Self::Acc;
     /// To memory.
-    fn store<const V: usize>(
-        self,
-        lanes: L,
-        acc: [Self::Acc; V],
-        tile: &mut Tile<'_, Self::Cell, Self::Side>,
-        at: usize,
-    );
+    fn write(self, lanes: L, acc: Self::Acc, cells: &mut Self::Cells, sides: &mut Self::Sides);
 
     /// A total of one partial result.
     fn total(self, lanes: L, acc: Self::Acc) -> Self::Total;
@@ -107,51 +111,21 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
 /// Partial results on the stack.
 pub(crate) struct Tile<'t, C, S> {
     pub(crate) cells: &'t mut [C],
-    /// As many; or, if they take no room, perhaps.
+    /// What lies beside each.
     pub(crate) side: &'t mut [S],
 }
 
 impl<C, S> Tile<'_, C, S> {
     /// To be read.
     #[inline(always)]
-    pub(crate) fn cells(&self) -> Cells<'_, C, S> {
-        Cells { cells: self.cells, side: self.side }
+    pub(crate) fn read(&self) -> (&[C], &[S]) {
+        (self.cells, self.side)
     }
 
-    /// The same tile for a shorter time: as a value, whose slices the compiler knows to stay what they are.
+    /// To be written.
     #[inline(always)]
-    pub(crate) fn reborrow(&mut self) -> Tile<'_, C, S> {
-        Tile { cells: self.cells, side: self.side }
-    }
-}
-
-/// A tile that is read.
-#[derive(Clone, Copy)]
-pub(crate) struct Cells<'t, C, S> {
-    pub(crate) cells: &'t [C],
-    pub(crate) side: &'t [S],
-}
-
-/// `V` registers from memory.
-#[inline(always)]
-fn load<L: Copy, R: Register<L>, const V: usize>(lanes: L, from: &[R::Item], at: usize) -> [R; V] {
-    match Reader::<_, [R::Array; V]>::new(from) {
-        Some(reader) => {
-            let arrays = reader.at(at);
-            array!(V, |v| R::load(lanes, &arrays[v]))
-        }
-        None => [R::load(lanes, &bytemuck::Zeroable::zeroed()); V],
-    }
-}
-
-/// `V` registers to memory.
-#[inline(always)]
-fn store<L: Copy, R: Register<L>, const V: usize>(lanes: L, registers: [R; V], to: &mut [R::Item], at: usize) {
-    if let Some(mut writer) = Writer::<_, [R::Array; V]>::new(to) {
-        let arrays = writer.at(at);
-        for v in 0..V {
-            registers[v].store(lanes, &mut arrays[v]);
-        }
+    pub(crate) fn write(&mut self) -> (&mut [C], &mut [S]) {
+        (self.cells, self.side)
     }
 }
 
@@ -168,15 +142,22 @@ macro_rules! nothing_beside {
 macro_rules! cells {
     ($Register:ty) => {
         type Acc = $Register;
+        type Cells = <$Register as Register<L>>::Array;
+        type Sides = ();
 
         #[inline(always)]
-        fn load<const V: usize>(self, lanes: L, tile: Cells<'_, Self::Cell, ()>, at: usize) -> [Self::Acc; V] {
-            load(lanes, tile.cells, at)
+        fn empty(self, lanes: L) -> Self::Acc {
+            Register::splat(lanes, <Self as Reducer<T>>::EMPTY)
         }
 
         #[inline(always)]
-        fn store<const V: usize>(self, lanes: L, acc: [Self::Acc; V], tile: &mut Tile<'_, Self::Cell, ()>, at: usize) {
-            store(lanes, acc, tile.cells, at);
+        fn read(self, lanes: L, cells: &Self::Cells, (): &()) -> Self::Acc {
+            Register::load(lanes, cells)
+        }
+
+        #[inline(always)]
+        fn write(self, lanes: L, acc: Self::Acc, cells: &mut Self::Cells, (): &mut ()) {
+            acc.store(lanes, cells);
         }
 
         #[inline(always)]
@@ -286,6 +267,11 @@ impl<T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Max<T, IG
     #[inline(always)]
     fn merge(self, lanes: L, a: L::V, b: L::V) -> L::V {
         if IGNORE_NAN { lanes.maximum_number(a, b) } else { lanes.maximum(a, b) }
+    }
+
+    #[inline(always)]
+    fn merge_two(self, lanes: L, a: L::V, b: L::V, c: L::V) -> L::V {
+        if IGNORE_NAN { lanes.maximum_number(lanes.maximum_number(a, b), c) } else { lanes.maximum_of_three(a, b, c) }
     }
 
     #[inline(always)]
@@ -529,6 +515,8 @@ impl<'n, T: Element, const IGNORE_NAN: bool> Reducer<T> for Pick<'n, T, IGNORE_N
 
 impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<'n, T, IGNORE_NAN> {
     type Acc = (L::V, L::Index);
+    type Cells = Array<T, L>;
+    type Sides = IndexArray<T, L>;
     totals!();
 
     #[inline(always)]
@@ -557,15 +545,19 @@ impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<
     }
 
     #[inline(always)]
-    fn load<const V: usize>(self, lanes: L, tile: Cells<'_, T, u32>, at: usize) -> [Self::Acc; V] {
-        let (values, indices): ([L::V; V], [L::Index; V]) = (load(lanes, tile.cells, at), load(lanes, tile.side, at));
-        array!(V, |v| (values[v], indices[v]))
+    fn empty(self, lanes: L) -> Self::Acc {
+        (L::V::splat(lanes, Self::EMPTY), L::Index::splat(lanes, Self::EMPTY_SIDE))
     }
 
     #[inline(always)]
-    fn store<const V: usize>(self, lanes: L, acc: [Self::Acc; V], tile: &mut Tile<'_, T, u32>, at: usize) {
-        store(lanes, array!(V, |v| acc[v].0), tile.cells, at);
-        store(lanes, array!(V, |v| acc[v].1), tile.side, at);
+    fn read(self, lanes: L, cells: &Array<T, L>, sides: &IndexArray<T, L>) -> Self::Acc {
+        (L::V::load(lanes, cells), L::Index::load(lanes, sides))
+    }
+
+    #[inline(always)]
+    fn write(self, lanes: L, (v, i): Self::Acc, cells: &mut Array<T, L>, sides: &mut IndexArray<T, L>) {
+        v.store(lanes, cells);
+        i.store(lanes, sides);
     }
 
     #[inline(always)]

@@ -15,8 +15,6 @@ pub(crate) struct Lines {
     pub(crate) from: usize,
     /// Cell of the plane that the first starts with.
     pub(crate) number: u32,
-    /// Cells of the plane to the first line of the next row of outputs.
-    pub(crate) next: u32,
     pub(crate) depth: Line,
     pub(crate) rows: Line,
 }
@@ -41,7 +39,6 @@ impl Lines {
         Self {
             from: job.from.at(n, c, [d.start, r.start, 0]),
             number: d.start.wrapping_mul(slice).wrapping_add(r.start.wrapping_mul(line)) as u32,
-            next: line.wrapping_mul(job.axes[1].stride) as u32,
             depth: Line {
                 count: d.real,
                 step: depth_stride.wrapping_mul(depth_dilation),
@@ -52,17 +49,6 @@ impl Lines {
                 step: row_stride.wrapping_mul(row_dilation),
                 cells: line.wrapping_mul(row_dilation) as u32,
             },
-        }
-    }
-
-    /// `count` of the rows, from the `first` on.
-    #[inline(always)]
-    pub(crate) fn part(&self, first: usize, count: usize) -> Self {
-        Self {
-            from: self.from.wrapping_add(first.wrapping_mul(self.rows.step)),
-            number: self.number.wrapping_add((first as u32).wrapping_mul(self.rows.cells)),
-            rows: Line { count, ..self.rows },
-            ..*self
         }
     }
 }

@@ -4,7 +4,8 @@
 //! | file | what is walked | serves |
 //! |---|---|---|
 //! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
-//! | `taps` | the taps of one output after the other | the other windows, of channels side by side or of any strides |
+//! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
+//! | `taps` | the taps of one output after the other | windows too large for a partial result; shapes known when compiling |
 //! | `plane` | a whole plane as it lies in memory | one number of a large plane |
 //! | `wide` | | integer averages over more taps than a sum can hold |
 //! | `scale` | | maxima of codes, as codes of another scale |
@@ -19,6 +20,7 @@ pub(crate) mod scale;
 mod taps;
 mod tile;
 pub(crate) mod wide;
+mod windows;
 
 use lines::Lines;
 pub(crate) use numbers::{Numbering, Numbers, Place};
@@ -98,7 +100,16 @@ where
         let room = shape.cells(&traits);
         let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
         tile::walk(job, &traits, shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
-    } else if adjacent || R::HAS_TOTALS && !small && strides.channel == 1 && shape.channels > 1 {
+    } else if !R::HAS_TOTALS || small {
+        let empty = Tile { cells: &mut [], side: &mut [] };
+        if adjacent && (L::N > 1 || job.to.strides.channel == 1) {
+            let tile = empty;
+            windows::walk(job, true, &mut passes::Pass { lanes, reduce, work, beside, tile });
+        } else {
+            let (lanes, tile) = (T::one(), empty);
+            windows::walk(job, false, &mut passes::Pass { lanes, reduce, work, beside, tile });
+        }
+    } else if strides.channel == 1 && shape.channels > 1 {
         // Of large windows even a few channels are worth a vector of their own.
         taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
     } else {
@@ -114,7 +125,7 @@ fn is_cheaper_by_taps<T: Element>(job: &Job) -> bool {
     let by_columns = cols.stride.saturating_mul(lines.saturating_add(1)).saturating_add(cols.kernel);
     let taps = lines.saturating_mul(cols.kernel);
     // Of floats few go into a vector, and a tile that is written and read again is soon more than that: so it was measured.
-    cols.is_apart() || taps <= by_columns || T::HAS_NAN && taps <= 9
+    cols.is_apart() || taps <= by_columns
 }
 
 impl Job {

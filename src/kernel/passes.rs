@@ -6,14 +6,15 @@
 //!             ...     [ run ]                                             \_____/            the next
 //! ```
 
-use super::lines::{Lines, Load, fold, lift, merge, vectors};
-use super::tile::{Block, Elements, Passes, Run, Traits};
-use super::{Job, Work, put};
-use crate::access::{Reader, RowsReader, scatter};
+use super::lines::Line;
+use super::lines::{lift, merge, vectors};
+use super::tile::{Elements, Outputs, Passes, Traits};
+use super::windows::{Direct, Windows};
+use super::{Job, Work};
+use crate::access::{Block, Column, NOTHING, Runs, RunsMut, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Cache, LINE, Lanes, SumArray, array, prefetch};
-use crate::reduce::{Cells, Reduce, Reducer, Tile};
-use core::ops::Range;
+use crate::lanes::{Array, Cache, Lanes, Register, SumArray, array, prefetch};
+use crate::reduce::{Reduce, Reducer, Tile};
 
 /// Most vectors side by side.
 const WIDE: usize = 4;
@@ -46,11 +47,24 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
     }
 }
 
+/// Calls `$each` for each run of a block.
+macro_rules! each_run {
+    ($count:expr, |$run:ident| $each:block) => {
+        let count = $count;
+        for a in 0..count[0] {
+            for b in 0..count[1] {
+                let $run = [a, b];
+                $each
+            }
+        }
+    };
+}
+
 /// Calls `$each` for the tiles of a run, of `$wide` vectors side by side; the last vector overlaps its neighbour rather than
-/// leave a tail, but from `$from` on.
+/// leave a tail, if there is one.
 macro_rules! each_tile {
-    ($from:expr, $end:expr, $N:expr, $wide:expr, |$i:ident, $V:ident| $each:expr) => {
-        let (mut done, end) = ($from, $end);
+    ($end:expr, $N:expr, $wide:expr, |$i:ident, $V:ident| $each:expr) => {
+        let (mut done, end) = (0, $end);
         if $wide == 4 {
             const $V: usize = 4;
             while done + 4 * $N <= end {
@@ -68,7 +82,7 @@ macro_rules! each_tile {
         }
         while done < end {
             const $V: usize = 1;
-            let $i = done.min(end.saturating_sub($N).max($from));
+            let $i = done.min(end.saturating_sub($N));
             $each;
             done += $N;
         }
@@ -76,104 +90,112 @@ macro_rules! each_tile {
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pass<'_, '_, '_, T, L, R> {
-    fn fold(&mut self, lines: &Lines, block: &Block, run: Elements, to: usize, down: Option<usize>) {
-        let lanes = self.lanes;
-        let lines = Lines { from: lines.from.wrapping_add(run.from), ..*lines };
-        // A short run is read past its end, where there is more.
-        let (short, down) = if run.len < L::N { (L::N, None) } else { (run.len, down) };
-        let (inside, rest) = match run.step {
-            1 => split(&lines, block, run, short, self.work.input.len()),
-            _ => ([0; 2], Some(([0; 2], block.count))),
-        };
-        let inside = &Block { count: inside, ..*block };
-        lanes.enter(
-            #[inline(always)]
-            || {
-                let data = self.work.input;
-                let fold = Fold { lanes, reduce: self.reduce, data, ahead: size_of_val(data) > CACHED };
-                let (mut tile, mut lines, mut to) = (self.tile.reborrow(), lines, to);
-                for _ in 0..run.runs {
-                    fold.rows(&lines, inside, run.len, &mut tile, to, down);
-                    (lines.from, to) = (lines.from.wrapping_add(run.apart), to + run.len);
-                }
-            },
-        );
-        // Afterwards, for a run may have been written past its end.
-        if let Some((first, count)) = rest {
-            let skip = |step: [usize; 2]| first[0].wrapping_mul(step[0]).wrapping_add(first[1].wrapping_mul(step[1]));
-            let from = lines.from.wrapping_add(skip(block.from));
-            let number = lines.number.wrapping_add(lines.next.wrapping_mul(first[1] as u32));
-            let (lines, to) = (Lines { from, number, ..lines }, to + skip(block.to));
-            fold_each(self.reduce, self.work.input, &mut self.tile, &lines, &Block { count, ..*block }, run, to);
+    fn fold(&mut self, runs: &Elements, lines: usize, slices: Line) {
+        let axis = usize::from(runs.block.count[0] == 1);
+        let count = runs.block.count[axis];
+        let mut inside = if runs.step == 1 && !runs.exact { count } else { 0 };
+        // Runs shorter than a vector are read past their end, but the last ones must not be past the end of the input.
+        while inside > 0 && self.lines_of(&runs.part(axis, 0, inside), lines, slices).is_none() {
+            inside -= 1;
+        }
+        if axis == 0 {
+            // Not of the last planes either, but for the last rows of these.
+            (inside..count).for_each(|plane| self.fold(&runs.part(axis, plane, 1), lines, slices));
+        } else if inside < count {
+            let rest = runs.part(axis, inside, count - inside);
+            fold_each(self.reduce, self.work.input, &mut self.tile, &rest, lines, slices);
         }
     }
 
-    fn pad(&mut self, block: &Block, cells: Range<usize>) {
-        for plane in 0..block.count[0] {
-            for row in 0..block.count[1] {
-                let first = plane * block.to[0] + row * block.to[1];
-                for cell in self.tile.cells.get_mut(first + cells.start..first + cells.end).unwrap_or_default() {
-                    *cell = R::EMPTY;
-                }
-            }
-        }
-    }
-
-    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize) {
+    fn pad(&mut self, block: &Block, at: usize, n: usize) {
         let lanes = self.lanes;
-        lanes.enter(
-            #[inline(always)]
-            || {
-                let (reduce, mut tile) = (self.reduce, self.tile.reborrow());
-                let dilation = self.work.job.axes[2].dilation as u32;
-                let window = Window { lanes, reduce, taps, apart, first: 0, dilation };
-                // Cells are read before they are written, and none that was is read again: a vector may lie past the end, but none
-                // overlaps its neighbour.
-                let end = len.div_ceil(L::N) * L::N;
-                each_tile!(0, end, L::N, wide::<T, L, R>(), |i, V| {
-                    let acc = window.fold::<T, V>(tile.cells(), i);
-                    Reduce::<T, L>::store(reduce, lanes, acc, &mut tile, i);
-                });
-            },
-        );
-    }
-
-    fn compact(&mut self, rows: usize, pitch: usize, outputs: usize, skip: usize, width: usize) {
-        for row in 0..rows {
-            for i in 1..outputs {
-                for j in 0..width {
-                    move_cell(self.tile.cells, row * pitch + i * skip + j, row * pitch + i * width + j);
-                }
-            }
-        }
-    }
-
-    fn results(&mut self, block: &Block, run: &Run) {
-        if run.outputs * run.width == 1 && run.edges.is_none() {
-            return results_each(self.reduce, self.work, self.tile.cells(), self.beside, block, run);
-        }
-        let lanes = self.lanes;
-        lanes.enter(
-            #[inline(always)]
-            || self.rows(block, run),
-        );
-    }
-
-    fn halve(&mut self, lines: &Lines, block: &Block, run: &Run) {
-        let lanes = self.lanes;
-        // The walk does not ask for it where something is written beside results.
-        if !R::HAS_SIDE {
+        if R::PADS {
             lanes.enter(
                 #[inline(always)]
-                || self.halves(lines, block, run),
+                || {
+                    let reduce = self.reduce;
+                    let empty = Reduce::<T, L>::empty(reduce, lanes);
+                    let whole = n.next_multiple_of(L::N);
+                    let Some(mut tile) = RunsMut::new(self.tile.write(), block, at, whole) else { return };
+                    each_run!(block.count, |run| {
+                        let mut i = 0;
+                        while i < n {
+                            write::<T, L, R, 1>(lanes, reduce, [empty], tile.at(run, i));
+                            i += L::N;
+                        }
+                    });
+                },
             );
         }
     }
 
-    fn fill(&mut self, to: usize, step: usize, n: usize) {
-        for i in 0..n {
-            scatter(self.work.output, to + i * step, 1, 1, &[self.work.fill]);
+    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize) {
+        if taps == 2 { self.in_place::<2>(len, taps, apart) } else { self.in_place::<0>(len, taps, apart) }
+    }
+
+    fn compact(&mut self, [rows, pitch, outputs]: [usize; 3], skip: usize, width: usize) {
+        for row in 0..rows {
+            let (mut from, mut to) = (row * pitch, row * pitch);
+            for _ in 1..outputs {
+                (from, to) = (from + skip, to + width);
+                if width == 1 {
+                    // Without the way into a loop.
+                    move_cell(self.tile.cells, from, to);
+                    continue;
+                }
+                for i in 0..width {
+                    move_cell(self.tile.cells, from + i, to + i);
+                }
+            }
         }
+    }
+
+    fn results(&mut self, outputs: &Outputs) {
+        match (outputs.halved, outputs.taps) {
+            _ if outputs.step != 1 || outputs.len < L::N => self.columns::<0, false>(outputs),
+            (true, 3) if R::IS_LIGHT && !R::HAS_SIDE => self.columns_halved::<3>(outputs),
+            (true, _) if !R::HAS_SIDE => self.columns_halved::<0>(outputs),
+            (_, 2) if R::IS_LIGHT => self.columns::<2, true>(outputs),
+            (_, 3) if R::IS_LIGHT => self.columns::<3, true>(outputs),
+            _ => self.columns::<0, true>(outputs),
+        };
+    }
+
+    fn halve(&mut self, runs: &Elements, lines: usize, outputs: &Outputs) {
+        // The walk does not ask for it where something is written beside results.
+        if !R::HAS_SIDE {
+            match lines {
+                2 => self.lines_halved::<2>(runs, lines, outputs),
+                _ => self.lines_halved::<0>(runs, lines, outputs),
+            };
+        }
+    }
+
+    fn fill(&mut self, to: usize, step: usize, n: usize) {
+        fill(self.work, to, step, n);
+    }
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L, R> {
+    fn windows(&mut self, windows: &Windows, outputs: &Outputs) {
+        let taps = [windows.depth.count, windows.rows.count, windows.columns.count];
+        match taps {
+            _ if L::N > 1 && (outputs.step != 1 || outputs.len < L::N) => self.window::<0, 0, false>(windows, outputs),
+            [1, 2, 2] if R::IS_LIGHT && L::TILE > 1 => self.window::<2, 2, true>(windows, outputs),
+            [1, 3, 3] if R::IS_LIGHT && L::TILE > 1 => self.window::<3, 3, true>(windows, outputs),
+            _ => self.window::<0, 0, true>(windows, outputs),
+        };
+    }
+
+    fn fill(&mut self, to: usize, step: usize, n: usize) {
+        fill(self.work, to, step, n);
+    }
+}
+
+/// Writes what stands for no result, `n` times.
+fn fill<T: Element>(work: &mut Work<'_, T>, to: usize, step: usize, n: usize) {
+    for i in 0..n {
+        scatter(work.output, to + i * step, 1, 1, &[work.fill]);
     }
 }
 
@@ -182,347 +204,405 @@ const fn wide<T: Element, L: Lanes<T>, R: Reducer<T>>() -> usize {
     if R::IS_LIGHT { L::TILE } else { 1 }
 }
 
-/// The end of the last element of any line of a block; `None` where that is further than can be counted.
-fn reaches(lines: &Lines, block: &Block, run: Elements, len: usize) -> Option<usize> {
-    let mut end = lines.from.checked_add(len)?;
-    let axes = [(lines.depth.count, lines.depth.step), (lines.rows.count, lines.rows.step)];
-    let rows = [(block.count[0], block.from[0]), (block.count[1], block.from[1]), (run.runs, run.apart)];
-    for (count, step) in axes.into_iter().chain(rows) {
-        end = end.checked_add(count.saturating_sub(1).checked_mul(step)?)?;
-    }
-    Some(end)
-}
-
-/// How many planes and rows of a block can be read in runs of `len`; and the others, if there are any: the first of them, and how
-/// many. Only the last ones reach past the end of the input.
-fn split(lines: &Lines, block: &Block, run: Elements, len: usize, end: usize) -> ([usize; 2], Option<Others>) {
-    let axis = usize::from(block.count[0] == 1);
-    let mut inside = *block;
-    while inside.count[axis] > 0 && reaches(lines, &inside, run, len).is_none_or(|reach| reach > end) {
-        inside.count[axis] -= 1;
-    }
-    let (mut first, mut others) = ([0; 2], block.count);
-    (first[axis], others[axis]) = (inside.count[axis], block.count[axis] - inside.count[axis]);
-    (inside.count, (others[axis] > 0).then_some((first, others)))
-}
-
-/// The first plane and row, and how many of each.
-type Others = ([usize; 2], [usize; 2]);
-
-/// A fold of lines, on vectors.
-#[derive(Clone, Copy)]
-struct Fold<'a, T, L, R> {
+/// Partial results from memory.
+#[inline(always)]
+fn read<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     lanes: L,
     reduce: R,
-    data: &'a [T],
-    /// Whether memory is asked for ahead.
-    ahead: bool,
+    (cells, side): (&[R::Cells; V], &[R::Sides; V]),
+) -> [R::Acc; V] {
+    array!(V, |v| reduce.read(lanes, &cells[v], &side[v]))
 }
 
-impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Fold<'_, T, L, R> {
-    #[inline(always)]
-    fn rows(
-        self,
-        lines: &Lines,
-        block: &Block,
-        len: usize,
-        tile: &mut Tile<'_, R::Cell, R::Side>,
-        to: usize,
-        down: Option<usize>,
-    ) {
-        let few = if lines.depth.count == 1 && wide::<T, L, R>() > 1 { lines.rows.count } else { 0 };
-        for plane in 0..block.count[0] {
-            let mut lines = *lines;
-            lines.from = lines.from.wrapping_add(plane.wrapping_mul(block.from[0]));
-            let mut to = to + plane * block.to[0];
-            let mut row = 0;
-            while row < block.count[1] {
-                // What a row shares with the next is folded once for both.
-                let pair = if row + 1 < block.count[1] { down } else { None };
-                // The common numbers of lines without a loop over them.
-                match (few, pair) {
-                    (2, _) => self.few::<2>(&lines, len, tile, to),
-                    (3, None) => self.few::<3>(&lines, len, tile, to),
-                    _ => {
-                        // All lines; or those that are shared, then those of the next row alone, and of this one.
-                        let (all, next) = (lines.rows.count, to + block.to[1]);
-                        let parts = match pair {
-                            None => [(0, all, None, to); 3],
-                            Some(down) => [
-                                (down, all.saturating_sub(down), None, to),
-                                (all, down, Some(to), next),
-                                (0, down, Some(to), to),
-                            ],
-                        };
-                        for (first, count, on, to) in parts.into_iter().take(if pair.is_some() { 3 } else { 1 }) {
-                            self.any(&lines.part(first, count), on, len, tile, to);
-                        }
-                    }
-                }
-                let rows = if pair.is_some() { 2 } else { 1 };
-                lines.from = lines.from.wrapping_add(block.from[1].wrapping_mul(rows));
-                lines.number = lines.number.wrapping_add(lines.next.wrapping_mul(rows as u32));
-                (to, row) = (to + rows * block.to[1], row + rows);
-            }
+/// Partial results to memory.
+#[inline(always)]
+fn write<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
+    lanes: L,
+    reduce: R,
+    acc: [R::Acc; V],
+    to: Option<(&mut [R::Cells; V], &mut [R::Sides; V])>,
+) {
+    if let Some((cells, side)) = to {
+        for v in 0..V {
+            reduce.write(lanes, acc[v], &mut cells[v], &mut side[v]);
         }
     }
+}
 
-    /// `K` lines.
-    #[inline(always)]
-    fn few<const K: usize>(self, lines: &Lines, len: usize, tile: &mut Tile<'_, R::Cell, R::Side>, to: usize) {
-        let Self { lanes, reduce, data, ahead } = self;
-        let start = |k: usize| lines.from.wrapping_add(k.wrapping_mul(lines.rows.step));
-        let Some(rows) = RowsReader::<T, K>::new(data, len.max(L::N), start) else { return };
-        each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
-            let Some(columns) = rows.columns::<[Array<T, L>; V]>(i) else { return };
-            let all = columns.all();
-            if V > 1 && ahead {
-                for array in all {
-                    for line in 0..size_of_val(array).div_ceil(LINE) {
-                        prefetch(Cache::First, array.as_ptr().cast::<u8>().wrapping_add(AHEAD + line * LINE));
-                    }
-                }
-            }
-            let mut acc = lift(lanes, reduce, vectors::<T, L, V>(lanes, all[0]), 0);
-            for below in &all[1..] {
-                acc = merge(lanes, reduce, acc, lift(lanes, reduce, vectors::<T, L, V>(lanes, below), 0));
-            }
-            reduce.store(lanes, acc, tile, to + i);
-        });
-    }
-
-    /// Any lines, after what lies in the tile from cell `on` on, if anything.
-    #[inline(always)]
-    fn any(self, lines: &Lines, on: Option<usize>, len: usize, tile: &mut Tile<'_, R::Cell, R::Side>, to: usize) {
-        let Self { lanes, reduce, data, .. } = self;
-        each_tile!(0, len, L::N, wide::<T, L, R>(), |i, V| {
-            let Some(reader) = Reader::<T, [Array<T, L>; V]>::new(data) else { return };
-            // No closure: it might not be inlined, and lack the instructions.
-            let acc = match on {
-                Some(on) => {
-                    let above = reduce.load::<V>(lanes, tile.cells(), on + i);
-                    fold(lanes, reduce, &reader, lines, i, Some(above))
-                }
-                None => fold(lanes, reduce, &reader, lines, i, None),
-            };
-            reduce.store(lanes, acc, tile, to + i);
-        });
-    }
+/// Elements of a line as partial results.
+#[inline(always)]
+fn lifted<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
+    lanes: L,
+    reduce: R,
+    elements: &[Array<T, L>; V],
+    number: u32,
+) -> [R::Acc; V] {
+    lift(lanes, reduce, vectors::<T, L, V>(lanes, elements), number)
 }
 
 /// Element by element: the same code for every instruction set.
+#[cold]
 #[inline(never)]
 fn fold_each<T: Element, R: Reduce<T, T::One>>(
     reduce: R,
     data: &[T],
     tile: &mut Tile<'_, R::Cell, R::Side>,
-    lines: &Lines,
-    block: &Block,
-    run: Elements,
-    to: usize,
+    runs: &Elements,
+    lines: usize,
+    slices: Line,
 ) {
     let one = T::one();
-    let Some(reader) = Reader::<T, [Array<T, T::One>; 1]>::new(data) else { return };
-    for plane in 0..block.count[0] {
-        for row in 0..block.count[1] {
-            let more = plane.wrapping_mul(block.from[0]).wrapping_add(row.wrapping_mul(block.from[1]));
-            let number = lines.number.wrapping_add(lines.next.wrapping_mul(row as u32));
-            let lines = Lines { from: lines.from.wrapping_add(more), number, ..*lines };
-            for i in 0..run.runs * run.len {
-                let (apart, i_in_run) = match run.runs {
-                    1 => (0, i),
-                    _ => (i.checked_div(run.len).unwrap_or(0) * run.apart, i.checked_rem(run.len).unwrap_or(0)),
-                };
-                let acc = fold(one, reduce, &reader, &lines, apart + i_in_run * run.step, None);
-                reduce.store::<1>(one, acc, tile, to + plane * block.to[0] + row * block.to[1] + i);
+    let columns = runs.len.saturating_sub(1).saturating_mul(runs.step) + 1;
+    let reach = columns.saturating_add((slices.count - 1).saturating_mul(slices.step));
+    let from = Runs::new((data, &NOTHING), &runs.block, runs.from, [lines, runs.apart], reach);
+    let (Some(from), Some(mut tile)) = (from, RunsMut::new(tile.write(), &runs.block, runs.to, runs.len)) else {
+        debug_assert!(runs.len == 0, "a line outside the input");
+        return;
+    };
+    each_run!(runs.block.count, |run| {
+        for i in 0..runs.len {
+            let acc = fold_slices::<T, T::One, R, 1>(one, reduce, &from, run, i * runs.step, runs, slices);
+            if let Some(acc) = acc {
+                write::<T, T::One, R, 1>(one, reduce, acc, tile.at(run, i));
             }
         }
-    }
+    });
 }
 
-/// The only output of each row: the same code for every instruction set.
-#[inline(never)]
-fn results_each<T: Element, R: Reduce<T, T::One>>(
-    reduce: R,
-    work: &mut Work<'_, T>,
-    tile: Cells<'_, R::Cell, R::Side>,
-    beside: &mut R::Beside,
-    block: &Block,
-    run: &Run,
-) {
-    let one = T::one();
-    let by = one.by(divisor::<T, R>(work.job, run));
-    let Run { taps, apart, tap, mut place, .. } = *run;
-    let window = Window { lanes: one, reduce, taps, apart, first: tap, dilation: work.job.axes[2].dilation as u32 };
-    let [n, c, z, y, x] = place.cell;
-    for plane in 0..block.count[0] {
-        for row in 0..block.count[1] {
-            let acc = window.fold::<T, 1>(tile, run.at + plane * block.from[0] + row * block.from[1]);
-            let to = run.to + plane * block.to[0] + row * block.to[1];
-            put::<T, T::One, 1>(one, [reduce.finish(one, acc[0], &by)], work.output, to, 1, 1);
-            place.cell = [n, c + plane, z, y + row, x];
-            reduce.aside(one, &acc, 1, beside, place);
-        }
-    }
-}
-
-/// The divisor of a run; any, where nothing is divided.
+/// The divisor of results; any, where nothing is divided.
 #[inline(always)]
-fn divisor<T: Element, R: Reducer<T>>(job: &Job, run: &Run) -> T::Divisor {
-    if R::DIVIDES { T::divisor(&job.finish, run.count, run.real) } else { T::Divisor::default() }
+fn divisor<T: Element, R: Reducer<T>>(job: &Job, outputs: &Outputs) -> T::Divisor {
+    if R::DIVIDES { T::divisor(&job.finish, outputs.count, outputs.real) } else { T::Divisor::default() }
 }
 
-/// How the columns of windows lie in the tile.
+/// How the columns of windows are folded.
 #[derive(Clone, Copy)]
 struct Window<L, R> {
     lanes: L,
     reduce: R,
-    taps: usize,
-    apart: usize,
-    /// Number of the first tap, and columns from one to the next.
-    first: usize,
+    /// Columns from the first of the window to the first tap, and from one tap to the next.
+    first: u32,
     dilation: u32,
 }
 
 impl<L: Copy, R: Copy> Window<L, R> {
-    /// Folds the columns of `V` vectors from cell `at` on.
+    /// Folds the columns of `V` vectors.
     #[inline(always)]
     fn fold<T: Element, const V: usize>(
         &self,
-        tile: Cells<'_, <R as Reducer<T>>::Cell, <R as Reducer<T>>::Side>,
-        mut at: usize,
-    ) -> [<R as Reduce<T, L>>::Acc; V]
+        mut column: Column<'_, R::Cell, R::Side, [R::Cells; V], [R::Sides; V]>,
+    ) -> Option<[<R as Reduce<T, L>>::Acc; V]>
     where
         L: Lanes<T>,
         R: Reduce<T, L>,
     {
-        let Self { lanes, reduce, taps, apart, first, dilation } = *self;
-        let mut along = (first as u32).wrapping_mul(dilation);
-        let loaded = reduce.load::<V>(lanes, tile, at);
+        let Self { lanes, reduce, first, dilation } = *self;
+        let mut along = first;
+        let loaded = read(lanes, reduce, column.next()?);
         let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
-        for _ in 1..taps {
-            (at, along) = (at + apart, along.wrapping_add(dilation));
-            let next = reduce.load::<V>(lanes, tile, at);
+        if !R::HAS_SIDE {
+            while let Some([b, c]) = column.two() {
+                let (b, c) = (read(lanes, reduce, b), read(lanes, reduce, c));
+                acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
+            }
+        }
+        while let Some(next) = column.next() {
+            let next = read(lanes, reduce, next);
+            along = along.wrapping_add(dilation);
             acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
         }
-        acc
+        Some(acc)
+    }
+}
+
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, '_, T, L, R> {
+    /// Folds so many lines; `None` if they reach past the end of the input.
+    fn lines_of(&mut self, runs: &Elements, lines: usize, slices: Line) -> Option<()> {
+        match [slices.count, lines] {
+            [1, 2] if R::IS_LIGHT => self.lines::<2>(runs, lines, slices),
+            [1, 3] if R::IS_LIGHT => self.lines::<3>(runs, lines, slices),
+            _ => self.lines::<0>(runs, lines, slices),
+        }
+    }
+
+    /// Folds `LINES`, or as many as there are, of each slice.
+    fn lines<const LINES: usize>(&mut self, runs: &Elements, mut lines: usize, mut slices: Line) -> Option<()> {
+        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+        lanes.enter(
+            #[inline(always)]
+            || {
+                if LINES > 0 {
+                    (lines, slices.count) = (LINES, 1);
+                }
+                let Elements { block, len, .. } = *runs;
+                let whole = len.max(L::N);
+                let reach = (slices.count - 1).checked_mul(slices.step)?.checked_add(whole)?;
+                let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
+                let mut tile = RunsMut::new(self.tile.write(), &block, runs.to, whole)?;
+                each_run!(block.count, |run| {
+                    each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
+                        let acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, i, runs, slices)?;
+                        write(lanes, reduce, acc, tile.at(run, i));
+                    });
+                });
+                Some(())
+            },
+        )
+    }
+
+    /// Folds each `TAPS` cells, or as many as there are, into the first of them.
+    fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize) {
+        let (lanes, reduce) = (self.lanes, self.reduce);
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let window = Window { lanes, reduce, first: 0, dilation: 0 };
+                let taps = if TAPS > 0 { TAPS } else { taps };
+                let one = &Block { count: [1; 2], from: [0; 2], to: [0; 2] };
+                // Cells are read before they are written, and none that was is read again: a vector may lie past the end, but none
+                // overlaps its neighbour.
+                each_tile!(len.next_multiple_of(L::N), L::N, wide::<T, L, R>(), |i, V| {
+                    let Some(runs) = Runs::new(self.tile.read(), one, i, [taps, apart], V * L::N) else { return };
+                    let Some(acc) = runs.column([0; 2], 0).and_then(|column| window.fold::<T, V>(column)) else {
+                        return;
+                    };
+                    let Some(mut to) = RunsMut::new(self.tile.write(), one, i, V * L::N) else { return };
+                    write(lanes, reduce, acc, to.at([0; 2], 0));
+                });
+            },
+        );
+    }
+
+    /// Results of windows of `TAPS` columns, or of as many as there are; of whole vectors if the outputs are `DENSE`.
+    fn columns<const TAPS: usize, const DENSE: bool>(&mut self, outputs: &Outputs) -> Option<()> {
+        let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
+                let Outputs { block, apart, len, step, first, dilation, .. } = *outputs;
+                let taps = if TAPS > 0 { TAPS } else { outputs.taps };
+                let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], len.max(L::N))?;
+                let mut nothing = NOTHING;
+                let reach = if DENSE { len } else { 1 };
+                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, reach)?;
+                let window = Window { lanes, reduce, first, dilation };
+                each_run!(block.count, |run| {
+                    each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
+                        let acc = window.fold::<T, V>(from.column(run, i)?)?;
+                        let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
+                        let n = (V * L::N).min(len - i);
+                        if DENSE {
+                            store::<T, L, V>(lanes, results, to.at(run, i));
+                        } else {
+                            let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
+                            store::<T, L, V>(lanes, results, Some((&mut arrays, &mut [(); V])));
+                            let elements: &[T] = bytemuck::must_cast_slice(&arrays);
+                            to.scatter(run, i, step, elements.get(..n)?);
+                        }
+                        if R::HAS_SIDE {
+                            reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
+                        }
+                    });
+                });
+                Some(())
+            },
+        )
+    }
+
+    /// Results of every other window of `TAPS` columns, or of as many as there are: one column of two is at even places, and the other one at odd ones.
+    fn columns_halved<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
+        let (lanes, reduce) = (self.lanes, self.reduce);
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
+                let Outputs { block, apart, len, .. } = *outputs;
+                let taps = if TAPS > 0 { TAPS } else { outputs.taps };
+                let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], 2 * len)?;
+                let mut nothing = NOTHING;
+                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, len)?;
+                let window = Window { lanes, reduce, first: 0, dilation: 0 };
+                each_run!(block.count, |run| {
+                    each_tile!(len, L::N, 1, |i, V| {
+                        let mut column = from.column(run, 2 * i)?;
+                        let acc = if taps == 2 && apart == 1 {
+                            let [a, b] = read::<T, L, R, 2>(lanes, reduce, column.next()?);
+                            let (even, odd) = reduce.unzip(lanes, a, b);
+                            reduce.merge_columns(lanes, even, odd)
+                        } else {
+                            let [a, b] = window.fold::<T, 2>(column)?;
+                            reduce.unzip(lanes, a, b).0
+                        };
+                        let result = reduce.finish(lanes, acc, &by);
+                        store::<T, L, V>(lanes, [result; V], to.at(run, i));
+                    });
+                });
+                Some(())
+            },
+        )
+    }
+
+    /// Windows of two columns, and of `LINES`, or of as many as there are, straight from these.
+    fn lines_halved<const LINES: usize>(&mut self, runs: &Elements, lines: usize, outputs: &Outputs) -> Option<()> {
+        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
+                let (block, len) = (runs.block, outputs.len);
+                let lines = if LINES > 0 { LINES } else { lines };
+                let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], 2 * len)?;
+                let mut nothing = NOTHING;
+                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, len)?;
+                let ahead = size_of_val(data) > CACHED;
+                each_run!(block.count, |run| {
+                    each_tile!(len, L::N, 1, |i, V| {
+                        let mut column = from.column::<[Array<T, L>; 2], [(); 2]>(run, 2 * i)?;
+                        let (elements, _) = column.next()?;
+                        if ahead {
+                            prefetch(Cache::First, elements.as_ptr().cast::<u8>().wrapping_add(AHEAD));
+                        }
+                        let mut acc = lifted::<T, L, R, 2>(lanes, reduce, elements, 0);
+                        for (below, _) in column {
+                            acc = merge(lanes, reduce, acc, lifted::<T, L, R, 2>(lanes, reduce, below, 0));
+                        }
+                        let (even, odd) = reduce.unzip(lanes, acc[0], acc[1]);
+                        let result = reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by);
+                        store::<T, L, V>(lanes, [result; V], to.at(run, i));
+                    });
+                });
+                Some(())
+            },
+        )
     }
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
-    /// Results of each row of a block.
-    #[inline(always)]
-    fn rows(&mut self, block: &Block, run: &Run) {
-        let (lanes, reduce, job) = (self.lanes, self.reduce, self.work.job);
-        let by = lanes.by(divisor::<T, R>(job, run));
-        let pairs = !R::HAS_SIDE && run.skip == 2 && run.width == 1 && L::N > 1;
-        let flat = (run.skip == run.width || pairs) && run.follows;
-        // Each output by itself, or all together.
-        let (count, len) = if flat { (1, run.outputs * run.width) } else { (run.outputs, run.width) };
-        // The output's channels or columns, or both, which lie side by side then.
-        let step = match (flat, run.width) {
-            (false, _) => run.to_channel,
-            (true, 1) => run.to_col,
-            (true, _) => 1,
-        };
-        let mut parts = [(0..len, by), (0..0, by), (0..0, by)];
-        if R::DIVIDES
-            && let (Some(rows), true) = (run.edges, flat)
-            && let (Some(first), Some(last)) = (self.by_edge(false, rows), self.by_edge(true, rows))
-        {
-            let vector = L::N.min(len);
-            parts = [(0..vector, first), (vector..vector.max(len - vector), by), (len - vector..len, last)];
-            if vector == len {
-                parts[2].0 = 0..0;
-            }
-        }
-        let Run { taps, apart, tap, skip, to_col, mut place, .. } = *run;
-        let window = Window { lanes, reduce, taps, apart, first: tap, dilation: job.axes[2].dilation as u32 };
-        let (tile, beside) = (self.tile.cells(), &mut *self.beside);
-        let output: &mut [T] = self.work.output;
-        for plane in 0..block.count[0] {
-            for row in 0..block.count[1] {
-                let mut at = run.at + plane * block.from[0] + row * block.from[1];
-                let mut to = run.to + plane * block.to[0] + row * block.to[1];
-                let [n, c, z, y, x] = run.place.cell;
-                place.cell = [n, c + plane, z, y + row, x];
-                for _ in 0..count {
-                    for (range, by) in &parts {
-                        let (from, end) = (range.start, range.end);
-                        if !R::HAS_SIDE && pairs {
-                            each_tile!(from, end, L::N, 1, |i, V| {
-                                // Of two columns, one is at even places and the other one at odd ones.
-                                let acc = if taps == 2 && apart == 1 {
-                                    let [a, b] = reduce.load::<2>(lanes, tile, at + 2 * i);
-                                    let (even, odd) = reduce.unzip(lanes, a, b);
-                                    reduce.merge_columns(lanes, even, odd)
-                                } else {
-                                    let [a, b] = window.fold::<T, 2>(tile, at + 2 * i);
-                                    reduce.unzip(lanes, a, b).0
-                                };
-                                let result = reduce.finish(lanes, acc, by);
-                                put::<T, L, V>(lanes, [result; V], output, to + i * step, step, L::N.min(end - i));
-                            });
-                            continue;
-                        }
-                        each_tile!(from, end, L::N, wide::<T, L, R>(), |i, V| {
-                            let (acc, n) = (window.fold::<T, V>(tile, at + i), (V * L::N).min(end - i));
-                            let results = array!(V, |v| reduce.finish(lanes, acc[v], by));
-                            put::<T, L, V>(lanes, results, output, to + i * step, step, n);
-                            let mut place = place;
-                            place.cell[if place.along_channels { 1 } else { 4 }] += i;
-                            reduce.aside(lanes, &acc, n, beside, place);
-                        });
-                    }
-                    (at, to) = (at + skip, to + to_col);
-                    place.cell[4] += 1;
-                }
-            }
-        }
-    }
-
-    /// Windows of two columns, and of the lines that there are, straight from these.
-    #[inline(always)]
-    fn halves(&mut self, lines: &Lines, block: &Block, run: &Run) {
+    /// Windows of `ROWS` and `COLUMNS`, or of as many as there are: each column from top to bottom, then from left to right.
+    fn window<const ROWS: usize, const COLUMNS: usize, const DENSE: bool>(
+        &mut self,
+        windows: &Windows,
+        outputs: &Outputs,
+    ) -> Option<()> {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        let by = lanes.by(divisor::<T, R>(self.work.job, run));
-        let ahead = size_of_val(data) > CACHED;
-        let (output, step): (&mut [T], _) = (self.work.output, run.to_col);
-        for plane in 0..block.count[0] {
-            for row in 0..block.count[1] {
-                let mut lines = *lines;
-                lines.from += plane * block.from[0] + row * block.from[1];
-                let to = run.to + plane * block.to[0] + row * block.to[1];
-                each_tile!(0, run.outputs, L::N, 1, |i, V| {
-                    let Some(reader) = Reader::<T, [Array<T, L>; 2]>::new(data) else { return };
-                    if ahead {
-                        let next = data.as_ptr().wrapping_add(lines.from + 2 * i).cast::<u8>().wrapping_add(AHEAD);
-                        prefetch(Cache::First, next);
-                    }
-                    let [a, b] = if lines.rows.count == 2 {
-                        let at = lines.from + 2 * i;
-                        let low = lift(lanes, reduce, reader.load(lanes, at), 0);
-                        merge(lanes, reduce, low, lift(lanes, reduce, reader.load(lanes, at + lines.rows.step), 0))
-                    } else {
-                        fold(lanes, reduce, &reader, &lines, 2 * i, None)
-                    };
-                    let (even, odd) = reduce.unzip(lanes, a, b);
-                    let result = reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by);
-                    put::<T, L, V>(lanes, [result; V], output, to + i * step, step, L::N);
+        let beside = &mut *self.beside;
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
+                let Windows { runs, mut depth, mut rows, mut columns } = *windows;
+                let (len, block) = (runs.len, outputs.block);
+                if ROWS > 0 {
+                    (depth.count, rows.count, columns.count) = (1, ROWS, COLUMNS);
+                }
+                // From the first tap to the last column of the last slice.
+                let more = |line: Line| (line.count - 1).checked_mul(line.step);
+                let reach = more(depth)?.checked_add(more(columns)?)?.checked_add(len.max(L::N))?;
+                let from = Runs::new((data, &NOTHING), &block, runs.from, [rows.count, rows.step], reach)?;
+                let (mut nothing, dense) = (NOTHING, if DENSE { len } else { 1 });
+                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, dense)?;
+                each_run!(block.count, |run| {
+                    each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
+                        let (mut all, mut at, mut number) = (None, i, runs.number);
+                        for _ in 0..columns.count {
+                            let runs = Elements { number, ..runs };
+                            let acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, at, &runs, depth)?;
+                            all = Some(match all {
+                                Some(all) => {
+                                    let all: [R::Acc; V] = all;
+                                    array!(V, |v| reduce.merge_columns(lanes, all[v], acc[v]))
+                                }
+                                None => acc,
+                            });
+                            (at, number) = (at.wrapping_add(columns.step), number.wrapping_add(columns.cells));
+                        }
+                        let acc = all?;
+                        let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
+                        let n = (V * L::N).min(len - i);
+                        if DENSE {
+                            store::<T, L, V>(lanes, results, to.at(run, i));
+                        } else {
+                            let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
+                            store::<T, L, V>(lanes, results, Some((&mut arrays, &mut [(); V])));
+                            let elements: &[T] = bytemuck::must_cast_slice(&arrays);
+                            to.scatter(run, i, outputs.step, elements.get(..n)?);
+                        }
+                        if R::HAS_SIDE {
+                            reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
+                        }
+                    });
                 });
+                Some(())
+            },
+        )
+    }
+}
+
+/// Folds the arrays at element `i` of a run, from top to bottom and slice after slice.
+#[inline(always)]
+fn fold_slices<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
+    lanes: L,
+    reduce: R,
+    from: &Runs<'_, T, ()>,
+    run: [usize; 2],
+    mut i: usize,
+    runs: &Elements,
+    slices: Line,
+) -> Option<[R::Acc; V]> {
+    let (mut first, cells) = (runs.number_of(run), runs.cells);
+    let mut acc = None;
+    for _ in 0..slices.count {
+        let mut column = from.column::<[Array<T, L>; V], [(); V]>(run, i)?;
+        let mut number = first;
+        let mut all = match acc {
+            Some(acc) => acc,
+            None => {
+                number = number.wrapping_add(cells);
+                lifted::<T, L, R, V>(lanes, reduce, column.next()?.0, first)
+            }
+        };
+        if R::IS_LIGHT {
+            while let Some([(b, _), (c, _)]) = column.two() {
+                let b = lifted::<T, L, R, V>(lanes, reduce, b, number);
+                let c = lifted::<T, L, R, V>(lanes, reduce, c, number.wrapping_add(cells));
+                all = array!(V, |v| reduce.merge_two(lanes, all[v], b[v], c[v]));
+                number = number.wrapping_add(cells.wrapping_mul(2));
             }
         }
+        for (below, _) in column {
+            all = merge(lanes, reduce, all, lifted::<T, L, R, V>(lanes, reduce, below, number));
+            number = number.wrapping_add(cells);
+        }
+        acc = Some(all);
+        (i, first) = (i.wrapping_add(slices.step), first.wrapping_add(slices.cells));
     }
+    acc
+}
 
-    /// The divisors of the first columns, or of the last, by what the rows count.
-    #[inline(always)]
-    fn by_edge(&self, last: bool, rows: usize) -> Option<L::By> {
-        let job = self.work.job;
-        let first = if last { job.axes[2].output.saturating_sub(L::N) } else { 0 };
-        let mut counts = <SumArray<T, L> as bytemuck::Zeroable>::zeroed();
-        count_each::<T>(job, first, rows, counts.as_mut());
-        self.lanes.by_each(&counts)
+/// Results to memory.
+#[inline(always)]
+fn store<T: Element, L: Lanes<T>, const V: usize>(
+    lanes: L,
+    results: [L::V; V],
+    to: Option<(&mut [Array<T, L>; V], &mut [(); V])>,
+) {
+    if let Some((arrays, _)) = to {
+        for v in 0..V {
+            results[v].store(lanes, &mut arrays[v]);
+        }
     }
+}
+
+/// What sums are divided by: the same in each lane, or where columns at an end of the rows count otherwise, one for each.
+#[inline(always)]
+fn by<T: Element, L: Lanes<T>, R: Reducer<T>>(lanes: L, job: &Job, outputs: &Outputs) -> Option<L::By> {
+    let Some((first, rows)) = outputs.edge.filter(|_| R::DIVIDES) else {
+        return Some(lanes.by(divisor::<T, R>(job, outputs)));
+    };
+    let mut counts = <SumArray<T, L> as bytemuck::Zeroable>::zeroed();
+    count_each::<T>(job, first, rows, counts.as_mut());
+    lanes.by_each(&counts)
 }
 
 /// What the windows of columns are divided by, from column `first` on, by what their rows count.

@@ -15,16 +15,15 @@
 //! Here is only arithmetic, the same for every element, reducer and instruction set; `passes` does the work, as much of it
 //! at once as the tile holds.
 
+use super::lines::Line;
 use super::{Job, Lines, Place};
-use crate::access::SCRATCH;
+use crate::access::{Block, SCRATCH};
 use crate::view::Layout;
 use crate::window::{Axis, Taps};
 use core::ops::Range;
 
 /// Columns from which on a maximum is folded by doubling.
 const DOUBLES: usize = 6;
-/// Lines that two rows of outputs must share for these to be folded once for both.
-const SHARED: usize = 3;
 
 /// What the walk must know of a reducer and its lanes.
 #[derive(Clone, Copy)]
@@ -57,6 +56,8 @@ pub(super) struct Shape {
     planes: usize,
     /// Cells from a row to the next.
     pitch: usize,
+    /// Whether runs are shorter than a vector: then there is room for one after each row.
+    short: bool,
     /// Whether the results of all rows in the tile follow each other there and in the output, and share their divisor.
     flat: bool,
 }
@@ -75,11 +76,9 @@ impl Shape {
         }
         let all = (cols.output - 1).checked_mul(cols.stride)?.checked_add(cols.span)?;
         let channels = if together { shape.channels } else { 1 };
-        let pairs = shares(&depth, &rows, traits);
-        let row_room = if pairs && rows.output > 1 { room / 2 } else { room };
         // All columns if that leaves a few vectors of channels; else a few windows.
         let fit = |columns: usize| {
-            let width = row_room.checked_div(columns).unwrap_or(0).min(channels);
+            let width = room.checked_div(columns).unwrap_or(0).min(channels);
             // As many as go side by side, or else whole vectors.
             let whole = |n: usize| width - width.checked_rem(n).unwrap_or(0);
             match whole(traits.slack) {
@@ -94,27 +93,33 @@ impl Shape {
             [_, few, _] if few > 0 => few,
             [.., one] => one,
         };
-        let columns = row_room.checked_div(width)?;
+        let columns = room.checked_div(width)?;
         let outputs = (columns.checked_sub(cols.span)?.checked_div(cols.stride)? + 1).min(cols.output);
         let is_whole_row = outputs == cols.output;
+        let columns = (outputs - 1) * cols.stride + cols.span;
+        let real = columns.saturating_sub(cols.pad_start).min(cols.input);
+        let short = !is_whole_row || real.saturating_mul(width) < traits.lanes;
         let regular = cols.output.saturating_mul(cols.stride);
         // Nothing of the tile is outside the input, and results follow each other.
         let flat = !traits.beside
             && is_whole_row
             && width == channels
             && (!together || strides.spatial[2] == width)
-            && all <= regular
+            && (cols.output == 1 || all <= regular)
             && depth.output == 1
             && job.axes.iter().all(Axis::is_whole)
             && job.to.is_dense(together);
-        let columns = if flat { regular } else { (outputs - 1) * cols.stride + cols.span };
-        // Runs shorter than a vector are written past their end, where the next row may have been already.
-        let has_gaps = !flat && (together || !is_whole_row || columns.min(cols.input) < traits.lanes);
-        let pitch = columns.checked_mul(width)? + if has_gaps { traits.lanes } else { 0 };
+        let pitch = match (flat && cols.output > 1, short) {
+            (true, _) => regular.checked_mul(width)?,
+            (_, false) => columns.checked_mul(width)?,
+            // Room for what is written past the end.
+            (_, true) if cols.is_whole() => columns.checked_mul(width)?.max(traits.lanes),
+            (_, true) => columns.checked_mul(width)? + traits.lanes,
+        };
         let fits = room.checked_div(pitch).unwrap_or(1).max(1);
         let tile_rows = if is_whole_row { fits.min(rows.output) } else { fits.min(2) };
         let planes = if together || tile_rows < rows.output { 1 } else { fits.checked_div(rows.output)?.max(1) };
-        Some(Self { together, width, outputs, rows: tile_rows, planes, pitch, flat })
+        Some(Self { together, width, outputs, rows: tile_rows, planes, pitch, short, flat })
     }
 
     /// Cells of the tile.
@@ -123,56 +128,112 @@ impl Shape {
     }
 }
 
-/// Whether two rows of outputs share lines that are folded once for both.
-fn shares(depth: &Axis, rows: &Axis, traits: &Traits) -> bool {
-    let dense = depth.kernel == 1 && !rows.bins && rows.dilation == 1;
-    traits.twice && dense && rows.kernel >= rows.stride.saturating_add(SHARED)
-}
-
-/// Runs of elements, which lie one after the other in the tile: the first element, in each line; how many of a run, and how
-/// far from one to the next; how many runs, and how far apart.
+/// Runs of elements, with others below them.
 #[derive(Clone, Copy)]
 pub(super) struct Elements {
+    pub(super) block: Block,
+    /// Element of the first, and its cell of the tile.
     pub(super) from: usize,
+    pub(super) to: usize,
+    /// Elements of a run, how far from one to the next, and to the one below.
     pub(super) len: usize,
     pub(super) step: usize,
-    pub(super) runs: usize,
     pub(super) apart: usize,
+    /// Whether what comes after a run is not to be written.
+    pub(super) exact: bool,
+    /// Cell of the plane that the first run's line starts with; cells to the next run along both axes, and to the line below.
+    pub(super) number: u32,
+    pub(super) numbers: [u32; 2],
+    pub(super) cells: u32,
 }
 
-/// Planes, and rows of each, and how far they are from one to the next in what is read and in what is written.
-#[derive(Clone, Copy)]
-pub(super) struct Block {
-    pub(super) count: [usize; 2],
-    pub(super) from: [usize; 2],
-    pub(super) to: [usize; 2],
+impl Elements {
+    /// Cell of the plane that the line of a run starts with.
+    pub(super) fn number_of(&self, [a, b]: [usize; 2]) -> u32 {
+        let more = (a as u32).wrapping_mul(self.numbers[0]).wrapping_add((b as u32).wrapping_mul(self.numbers[1]));
+        self.number.wrapping_add(more)
+    }
+
+    /// The same runs with the axes of the block the other way round.
+    fn swapped(self) -> Self {
+        let Block { count: [a, b], from: [c, d], to: [e, f] } = self.block;
+        let [g, h] = self.numbers;
+        Self { block: Block { count: [b, a], from: [d, c], to: [f, e] }, numbers: [h, g], ..self }
+    }
+
+    /// `n` of the runs along an axis of the block, from the `first` on.
+    pub(super) fn part(mut self, axis: usize, first: usize, n: usize) -> Self {
+        self.block.count[axis] = n;
+        self.from = self.from.wrapping_add(first.wrapping_mul(self.block.from[axis]));
+        self.to += first * self.block.to[axis];
+        self.number = self.number.wrapping_add((first as u32).wrapping_mul(self.numbers[axis]));
+        self
+    }
 }
 
-/// Outputs one after the other, as they lie in the tile; the same in each row of a block.
+/// Runs of outputs, from cells that lie side by side, or from every other one if they are `halved`.
 #[derive(Clone, Copy)]
-pub(super) struct Run {
-    /// Cell of the first tap of the first output; and which of its window's it is.
+pub(super) struct Outputs {
+    pub(super) block: Block,
+    /// Cell of the first tap of the first output, and the output's element.
     pub(super) at: usize,
-    pub(super) tap: usize,
+    pub(super) to: usize,
+    /// Outputs of a run, and elements from one to the next.
+    pub(super) len: usize,
+    pub(super) step: usize,
+    pub(super) halved: bool,
     /// Columns of a window, and cells from one to the next.
     pub(super) taps: usize,
     pub(super) apart: usize,
-    /// Outputs, and cells from one to the next.
-    pub(super) outputs: usize,
-    pub(super) skip: usize,
-    /// Element of the first output, and elements to the next; and to the next channel.
-    pub(super) to: usize,
-    pub(super) to_col: usize,
-    pub(super) to_channel: usize,
-    /// Channels of an output, side by side in the tile.
-    pub(super) width: usize,
-    /// Whether outputs follow each other in the output as they do in the tile.
-    pub(super) follows: bool,
-    pub(super) place: Place,
-    /// What sums are divided by: the number, the real taps; and, where the columns at both ends count otherwise, what the rows count.
+    /// Columns of the input from the first of the window to the first tap, and from one to the next.
+    pub(super) first: u32,
+    pub(super) dilation: u32,
+    /// What sums are divided by: the number, and the real taps.
     pub(super) count: isize,
     pub(super) real: isize,
-    pub(super) edges: Option<usize>,
+    /// Where each column has a divisor of its own: the first column, and what the rows count.
+    pub(super) edge: Option<(usize, usize)>,
+    /// The first output; and of which of its numbers the axes of the block are.
+    pub(super) place: Place,
+    pub(super) axes: [usize; 2],
+}
+
+impl Outputs {
+    /// Output `i` of a run.
+    pub(super) fn place_of(&self, run: [usize; 2], i: usize) -> Place {
+        let mut place = self.place;
+        place.cell[self.axes[0]] += run[0];
+        place.cell[self.axes[1]] += run[1];
+        place.cell[if place.along_channels { 1 } else { 4 }] += i;
+        place
+    }
+}
+
+/// Outputs of a row, one after the other as they lie in the tile; the same in each row of a block.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Cell of the first tap of the first output; and which of its window's it is.
+    at: usize,
+    tap: usize,
+    /// Columns of a window, and cells from one to the next.
+    taps: usize,
+    apart: usize,
+    /// Outputs, and cells from one to the next.
+    outputs: usize,
+    skip: usize,
+    /// Element of the first output, and elements to the next; and to the next channel.
+    to: usize,
+    to_col: usize,
+    to_channel: usize,
+    /// Channels of an output, side by side in the tile.
+    width: usize,
+    /// Whether outputs follow each other in the output as they do in the tile.
+    follows: bool,
+    place: Place,
+    /// What sums are divided by: the number, the real taps; and, where the columns at both ends count otherwise, what the rows count.
+    count: isize,
+    real: isize,
+    edges: Option<usize>,
 }
 
 impl Run {
@@ -183,22 +244,21 @@ impl Run {
     }
 }
 
-/// The work on the tile.
+/// The work on the tile: each a flat loop over runs.
 pub(super) trait Passes {
-    /// Folds runs of the lines of each row of a block into the tile, from cell `to` on. With `down`, the lines from this
-    /// one on are shared with the next row.
-    fn fold(&mut self, lines: &Lines, block: &Block, run: Elements, to: usize, down: Option<usize>);
-    /// Writes what merges without a trace, to each row of a block.
-    fn pad(&mut self, block: &Block, cells: Range<usize>);
+    /// Folds the lines of each slice into the tile. Runs shorter than a vector are written past their end.
+    fn fold(&mut self, runs: &Elements, lines: usize, slices: Line);
+    /// Writes at least `n` cells that merge without a trace, from cell `at` on, in each run of a block.
+    fn pad(&mut self, block: &Block, at: usize, n: usize);
     /// Folds columns of the tile, the first `len` of them, each into the first of its window.
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize);
-    /// Puts the outputs of each row side by side, which are of `width` cells and `skip` apart.
-    fn compact(&mut self, rows: usize, pitch: usize, outputs: usize, skip: usize, width: usize);
-    /// Folds the columns of a run in each row of a block, and writes the results.
-    fn results(&mut self, block: &Block, run: &Run);
-    /// Pools windows of two columns, which do not overlap, and of the lines that there are, in each row of a block; of at least
-    /// a vector of outputs.
-    fn halve(&mut self, lines: &Lines, block: &Block, run: &Run);
+    /// Puts the outputs of each row side by side, which are of `width` cells and `skip` apart: how many rows, how far from one to
+    /// the next, and outputs of each.
+    fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize);
+    /// Folds the columns of windows, and writes the results.
+    fn results(&mut self, outputs: &Outputs);
+    /// Pools windows of two columns, which do not overlap, and of so many lines, straight from these; at least a vector of outputs.
+    fn halve(&mut self, runs: &Elements, lines: usize, outputs: &Outputs);
     /// Writes what stands for no result, `n` times.
     fn fill(&mut self, to: usize, step: usize, n: usize);
 }
@@ -252,10 +312,11 @@ impl Part<'_> {
         let inside = clamp(if self.job.axes[1].bins { 0..0 } else { self.job.axes[1].interior() }, &self.rows);
         let borders = (self.rows.start..inside.start).chain(inside.end..self.rows.end).map(|y| y..y + 1);
         let classes = borders.chain([inside]);
+        self.pad(passes, false);
         for rows in classes.clone() {
             self.fold(passes, rows);
         }
-        self.pad(passes);
+        self.pad(passes, true);
         // Rows that share their divisor go together; but nothing is written beside results that there are not.
         let all_have_results = !self.traits.beside || !self.job.axes[1].may_be_empty();
         let one = self.shape.flat || all_have_results && (!self.traits.divides || self.has_constant_divisor());
@@ -274,24 +335,99 @@ impl Part<'_> {
     /// Whether windows are pairs of columns that lie side by side, and nothing of them is outside the input.
     fn is_halved(&self) -> bool {
         let Columns { taps, apart, skip } = self.raw();
-        let (traits, axes) = (self.traits, &self.job.axes);
+        let axes = &self.job.axes;
         let is_pair = !self.shape.together && self.job.from.strides.spatial[2] == 1 && [taps, apart, skip] == [2, 1, 2];
         is_pair
-            && traits.lanes > 1
-            && !traits.beside
-            && axes[2].output >= traits.lanes
+            && axes[0].kernel == 1
+            && self.may_halve()
+            && axes[2].output >= self.traits.lanes
             && self.cols == (0..axes[2].output)
             && axes.iter().all(Axis::is_whole)
+    }
+
+    /// Whether every other column can be taken: at least a vector of outputs, which lie side by side.
+    fn may_halve(&self) -> bool {
+        let (traits, dense) = (self.traits, self.shape.flat || self.job.to.strides.spatial[2] == 1);
+        let rows = if self.shape.flat { self.planes() * self.rows.len() } else { 1 };
+        dense && self.width() == 1 && traits.lanes > 1 && !traits.beside && self.inside().len() * rows >= traits.lanes
     }
 
     /// Such windows need no tile.
     #[inline(never)]
     fn halve(&self, passes: &mut dyn Passes) {
-        let Some((outputs, run)) = self.run(&self.rows, self.raw()) else { return };
-        let (strides, [n, c, _]) = (self.job.from.strides, self.first);
+        let Some((block, run)) = self.run(&self.rows, self.raw()) else { return };
+        let [n, c, _] = self.first;
         let lines = Lines::of(self.job, [n, c], self.taps(self.rows.start));
-        let from = [strides.channel, self.job.axes[1].stride.wrapping_mul(strides.spatial[1])];
-        passes.halve(&lines, &Block { from, ..outputs }, &run);
+        let runs = self.elements(&self.rows, &lines);
+        // Written where the outputs are.
+        let to = if block.count == runs.block.count { block.to } else { [block.to[1], block.to[0]] };
+        let runs = Elements { block: Block { to, ..runs.block }, ..runs };
+        passes.halve(&runs, lines.rows.count, &self.outputs(&block, &run));
+    }
+
+    /// The outputs of runs that lie in the output as they do in the tile.
+    fn outputs(&self, block: &Block, run: &Run) -> Outputs {
+        let Run { at, to, taps, apart, tap, place, count, real, .. } = *run;
+        let dilation = self.job.axes[2].dilation as u32;
+        Outputs {
+            block: *block,
+            at,
+            to,
+            len: run.outputs * run.width,
+            step: if run.width == 1 { run.to_col } else { 1 },
+            halved: run.skip != run.width,
+            taps,
+            apart,
+            first: (tap as u32).wrapping_mul(dilation),
+            dilation,
+            count,
+            real,
+            edge: None,
+            place,
+            axes: [1, 3],
+        }
+    }
+
+    /// The results of a run in each row of a block.
+    #[inline(never)]
+    fn results(&self, passes: &mut dyn Passes, block: &Block, run: &Run) {
+        let outputs = self.outputs(block, run);
+        let lanes = self.traits.lanes;
+        let halved = self.may_halve() && run.skip == 2;
+        if !run.follows || run.skip != run.width && !halved {
+            // Each output by itself.
+            for plane in 0..block.count[0] {
+                let mut place = run.place;
+                place.cell[1] += plane;
+                let block = Block {
+                    count: [block.count[1], run.outputs],
+                    from: [block.from[1], run.skip],
+                    to: [block.to[1], run.to_col],
+                };
+                let (at, to) =
+                    (outputs.at + plane * self.plane_pitch(), outputs.to + plane * self.job.to.strides.channel);
+                let (len, step, halved, axes) = (run.width, run.to_channel, false, [3, 4]);
+                passes.results(&Outputs { block, at, to, len, step, halved, place, axes, ..outputs });
+            }
+            return;
+        }
+        let Some(rows) = run.edges else { return passes.results(&outputs) };
+        // Columns at both ends, within a vector of each, have divisors of their own.
+        let (len, vector) = (outputs.len, lanes.min(outputs.len));
+        let last = self.job.axes[2].output.saturating_sub(lanes);
+        // Those between them first: in whole vectors, which may overlap the ends.
+        let between = (len - vector).min(vector).min((len - vector).saturating_sub(lanes))..len - vector;
+        let parts = [
+            (if len > 2 * vector { between } else { 0..0 }, None),
+            (0..vector, Some((0, rows))),
+            (len - vector..if vector == len { 0 } else { len }, Some((last, rows))),
+        ];
+        for (range, edge) in parts {
+            if !range.is_empty() {
+                let (at, to) = (outputs.at + range.start * run.skip, outputs.to + range.start * outputs.step);
+                passes.results(&Outputs { at, to, len: range.len(), edge, ..outputs });
+            }
+        }
     }
 
     fn has_constant_divisor(&self) -> bool {
@@ -342,44 +478,50 @@ impl Part<'_> {
         if taps.iter().any(|taps| taps.real == 0) {
             return;
         }
-        let (job, [n, c, _]) = (self.job, self.first);
-        let lines = Lines::of(job, [n, c], taps);
-        let strides = job.from.strides;
-        let block = Block {
-            count: [self.planes(), rows.len()],
-            from: [strides.channel, job.axes[1].stride.wrapping_mul(strides.spatial[1])],
-            to: [self.plane_pitch(), self.shape.pitch],
-        };
-        let down = (rows.len() > 1 && shares(&job.axes[0], &job.axes[1], self.traits)).then_some(job.axes[1].stride);
-        let ([lead, real, _], first) = self.extents();
-        let (step, width) = (strides.spatial[2], self.width());
-        let (from, to) = (first * step, self.row_at(y) + lead * width);
-        if real == 0 {
-            return;
-        }
-        let run = if !self.shape.together {
-            Elements { from, len: real, step, runs: 1, apart: 0 }
-        } else if width == step {
-            Elements { from, len: real * width, step: 1, runs: 1, apart: 0 }
-        } else {
-            Elements { from, len: width, step: 1, runs: real, apart: step }
-        };
-        passes.fold(&lines, &block, run, to, down);
+        let lines = Lines::of(self.job, [self.first[0], self.first[1]], taps);
+        let runs = self.elements(&rows, &lines);
+        passes.fold(&runs, lines.rows.count, lines.depth);
     }
 
-    /// Fills the padding of the tile: after the runs, for these may have been written past their end.
+    /// The first lines of rows of outputs.
+    fn elements(&self, rows: &Range<usize>, lines: &Lines) -> Elements {
+        let (strides, shape) = (self.job.from.strides, self.job.from.shape);
+        let ([lead, real, _], first) = self.extents();
+        let (step, width, pitch, stride) =
+            (strides.spatial[2], self.width(), self.shape.pitch, self.job.axes[1].stride);
+        let (row, cells) = (stride.wrapping_mul(strides.spatial[1]), stride.wrapping_mul(shape.spatial[2]) as u32);
+        let block = |count, from, to| Block { count, from, to };
+        let by_plane = block([self.planes(), rows.len()], [strides.channel, row], [self.plane_pitch(), pitch]);
+        let (block, len, step, numbers) = match (self.shape.together, width == step) {
+            (false, _) => (by_plane, real, step, [0, cells]),
+            (true, true) => (by_plane, real * width, 1, [0, cells]),
+            // Pixels do not follow each other.
+            (true, false) => (block([rows.len(), real], [row, step], [pitch, width]), width, 1, [cells, 0]),
+        };
+        let from = lines.from.wrapping_add(first.wrapping_mul(strides.spatial[2]));
+        let to = self.row_at(rows.start) + lead * width;
+        let Line { step: apart, cells, .. } = lines.rows;
+        let exact = len < self.traits.lanes && self.shape.together && width != step;
+        let runs = Elements { block, from, to, len, step, apart, exact, number: lines.number, numbers, cells };
+        // The longer axis is walked inside the other one.
+        if runs.block.count[1] == 1 { runs.swapped() } else { runs }
+    }
+
+    /// Fills the padding of the tile: before what is written over it, but after what is written past its end.
     #[inline(never)]
-    fn pad(&self, passes: &mut dyn Passes) {
+    fn pad(&self, passes: &mut dyn Passes, after: bool) {
         let ([lead, real, columns], _) = self.extents();
-        if !self.traits.pads || real == columns {
+        if !self.traits.pads {
             return;
         }
         let count = [self.planes(), self.rows.len()];
         let block = Block { count, from: [0; 2], to: [self.plane_pitch(), self.shape.pitch] };
-        for columns in [0..lead, lead + real..columns] {
-            if !columns.is_empty() {
-                passes.pad(&block, columns.start * self.width()..columns.end * self.width());
-            }
+        let width = self.width();
+        if !after && lead > 0 {
+            passes.pad(&block, 0, lead * width);
+        }
+        if after == self.shape.short && lead + real < columns {
+            passes.pad(&block, (lead + real) * width, (columns - lead - real) * width);
         }
     }
 
@@ -429,7 +571,9 @@ impl Part<'_> {
     /// The columns of the tile as they are folded into it.
     fn raw(&self) -> Columns {
         let (cols, width) = (self.job.axes[2], self.width());
-        Columns { taps: cols.kernel, apart: cols.dilation.wrapping_mul(width), skip: cols.stride * width }
+        // To a second output, if there is one; else all of the row is of the first.
+        let skip = if cols.output == 1 { self.shape.pitch } else { cols.stride * width };
+        Columns { taps: cols.kernel, apart: cols.dilation.wrapping_mul(width), skip }
     }
 
     /// Outputs whose windows have all of their columns.
@@ -469,7 +613,7 @@ impl Part<'_> {
             let tap = before.checked_div(cols.dilation).unwrap_or(0);
             let run = run.after(x - self.cols.start);
             let run = Run { at: run.at + before * run.width, tap, taps: columns.real, outputs: 1, ..run };
-            passes.results(&block, &self.divided(run, taps, columns));
+            self.results(passes, &block, &self.divided(run, taps, columns));
         }
     }
 
@@ -491,10 +635,12 @@ impl Part<'_> {
             }
             columns = Columns { taps: 2, apart: (taps - done) * apart, ..columns };
         }
-        let by_pairs = width == 1 && columns.skip == 2 && !self.traits.beside;
-        if columns.skip > width && width < self.traits.lanes && !by_pairs && self.traits.pads {
+        let halved = columns.skip == 2 && self.may_halve();
+        if columns.skip > width && width < self.traits.lanes && !halved && self.traits.pads {
             passes.fold_in_place(len, columns.taps, columns.apart);
-            passes.compact(rows, self.shape.pitch, outputs, columns.skip, width);
+            let flat = [1, 0, rows * outputs];
+            let rows = [rows, self.shape.pitch, outputs];
+            passes.compact(if self.shape.flat { flat } else { rows }, columns.skip, width);
             columns = Columns { taps: 1, apart: 0, skip: width };
         }
         columns
@@ -504,12 +650,12 @@ impl Part<'_> {
     #[inline(never)]
     fn inner(&self, passes: &mut dyn Passes, rows: Range<usize>, columns: Columns) {
         let Some((block, mut run)) = self.run(&rows, columns) else { return };
-        if self.shape.flat && columns.skip * self.cols.len() == self.shape.pitch {
-            // An axis of one cell has any stride; but rows that follow each other are dense.
+        if self.shape.flat {
+            // One long row; an axis of one cell has any stride, but rows that follow each other are dense.
             let outputs = run.outputs * rows.len() * self.planes();
             let block = Block { count: [1; 2], from: [0; 2], to: [0; 2] };
             run = Run { outputs, to_col: run.width, to_channel: 1, follows: true, ..run };
-            return passes.results(&block, &run);
+            return self.results(passes, &block, &run);
         }
         if self.are_clipped() {
             let inside = self.inside();
@@ -518,7 +664,7 @@ impl Part<'_> {
             run.edges = Some(self.job.divisor.rows(&self.job.axes, self.taps(rows.start)));
         }
         if run.outputs > 0 {
-            passes.results(&block, &run);
+            self.results(passes, &block, &run);
         }
     }
 

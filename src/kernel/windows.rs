@@ -1,0 +1,127 @@
+//! Windows straight from the input, without a tile: those that share few of their taps, or lie apart.
+//!
+//! ```text
+//!   input                                      output
+//!   pixel [channels........]  pixel  pixel
+//!   pixel [channels........]  pixel  pixel  ->  pixel [channels........]
+//! ```
+//!
+//! All windows that are clipped alike go together: those inside the input, and those at each place of its border. Here is only
+//! arithmetic, the same for every element, reducer and instruction set; `passes` does the work.
+
+use super::lines::{Line, Lines};
+use super::tile::{Elements, Outputs};
+use super::{Job, Place};
+use crate::access::Block;
+use crate::window::{Axis, Taps};
+use core::ops::Range;
+
+/// The taps of windows that are clipped alike.
+#[derive(Clone, Copy)]
+pub(super) struct Windows {
+    /// The first column of each, and its lines below each other.
+    pub(super) runs: Elements,
+    pub(super) depth: Line,
+    pub(super) rows: Line,
+    pub(super) columns: Line,
+}
+
+/// The work on windows.
+pub(super) trait Direct {
+    /// Pools windows that are clipped alike.
+    fn windows(&mut self, windows: &Windows, outputs: &Outputs);
+    /// Writes what stands for no result, `n` times.
+    fn fill(&mut self, to: usize, step: usize, n: usize);
+}
+
+/// Pools every window; of all channels at once, if these are `together`.
+pub(super) fn walk(job: &Job, together: bool, direct: &mut dyn Direct) {
+    let shape = job.from.shape;
+    let channels = if together { 1 } else { shape.channels };
+    for n in 0..shape.batch {
+        for c in 0..channels {
+            for z in 0..job.axes[0].output {
+                for rows in alike(&job.axes[1]) {
+                    for cols in alike(&job.axes[2]) {
+                        pool(job, together, [n, c, z], &rows, &cols, direct);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Windows along an axis, in ranges that have their taps in the same places.
+fn alike(axis: &Axis) -> impl Iterator<Item = Range<usize>> + use<> {
+    let inside = if axis.bins { 0..0 } else { axis.interior() };
+    // One by one where there are none.
+    let (start, end) = (inside.start.min(axis.output), inside.end.max(inside.start).min(axis.output));
+    let borders = (0..start).chain(end..axis.output).map(|i| i..i + 1);
+    borders.chain([start..end]).filter(|range| !range.is_empty())
+}
+
+#[inline(never)]
+fn pool(
+    job: &Job,
+    together: bool,
+    [n, c, z]: [usize; 3],
+    rows: &Range<usize>,
+    cols: &Range<usize>,
+    direct: &mut dyn Direct,
+) {
+    let (from, to, [depth_axis, row_axis, col_axis]) = (job.from, job.to, job.axes);
+    let (y, x) = (rows.start, cols.start);
+    let taps = [depth_axis.taps(z), row_axis.taps(y), col_axis.taps(x)];
+    let [d, r, columns] = taps;
+    let len = if together { from.shape.channels } else { 1 };
+    let first = to.at(n, c, [z, y, x]);
+    if taps.iter().any(|taps| taps.real == 0) {
+        for y in 0..rows.len() {
+            for x in 0..cols.len() {
+                let at = first + y * to.strides.spatial[1] + x * to.strides.spatial[2];
+                direct.fill(at, to.strides.channel, len);
+            }
+        }
+        return;
+    }
+    let lines = Lines::of(job, [n, c], [d, r]);
+    let [_, row_stride, col_stride] = from.strides.spatial;
+    let (row, col) = (row_axis.stride.wrapping_mul(row_stride), col_axis.stride.wrapping_mul(col_stride));
+    let block =
+        Block { count: [rows.len(), cols.len()], from: [row, col], to: [to.strides.spatial[1], to.strides.spatial[2]] };
+    // The column of a first tap is not that of the window, where it starts in the padding.
+    let before = if col_axis.bins { 0 } else { (columns.start + col_axis.pad_start).wrapping_sub(x * col_axis.stride) };
+    let runs = Elements {
+        block,
+        from: lines.from.wrapping_add(columns.start.wrapping_mul(col_stride)),
+        to: 0,
+        len,
+        step: 1,
+        apart: lines.rows.step,
+        exact: false,
+        number: lines.number.wrapping_add(before as u32),
+        numbers: [row_axis.stride.wrapping_mul(from.shape.spatial[2]) as u32, 0],
+        cells: lines.rows.cells,
+    };
+    let columns =
+        Line { count: columns.real, step: col_stride.wrapping_mul(col_axis.dilation), cells: col_axis.dilation as u32 };
+    let count = |taps: [Taps; 3]| job.divisor.count(&job.axes, taps);
+    let outputs = Outputs {
+        block,
+        at: 0,
+        to: first,
+        len,
+        step: to.strides.channel,
+        halved: false,
+        taps: columns.count,
+        apart: columns.step,
+        first: 0,
+        dilation: 0,
+        count: count(taps),
+        real: taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real)) as isize,
+        edge: None,
+        place: Place { cell: [n, c, z, y, x], along_channels: together },
+        axes: [3, 4],
+    };
+    direct.windows(&Windows { runs, depth: lines.depth, rows: lines.rows, columns }, &outputs);
+}
