@@ -319,21 +319,27 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
     /// Folds so many lines; `None` if they reach past the end of the input.
     fn lines_of(&mut self, runs: &Elements, lines: usize, slices: Line) -> Option<()> {
         match [slices.count, lines] {
-            [1, 2] if R::IS_LIGHT => self.lines::<2>(runs, lines, slices),
-            [1, 3] if R::IS_LIGHT => self.lines::<3>(runs, lines, slices),
-            _ => self.lines::<0>(runs, lines, slices),
+            [1, 2] if R::IS_LIGHT => self.lines::<1, 2>(runs, lines, slices),
+            [1, 3] if R::IS_LIGHT => self.lines::<1, 3>(runs, lines, slices),
+            [1, _] => self.lines::<1, 0>(runs, lines, slices),
+            _ => self.lines::<0, 0>(runs, lines, slices),
         }
     }
 
-    /// Folds `LINES`, or as many as there are, of each slice.
-    fn lines<const LINES: usize>(&mut self, runs: &Elements, mut lines: usize, mut slices: Line) -> Option<()> {
+    /// Folds `LINES` of `SLICES`, or as many as there are.
+    fn lines<const SLICES: usize, const LINES: usize>(
+        &mut self,
+        runs: &Elements,
+        lines: usize,
+        slices: Line,
+    ) -> Option<()> {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
         lanes.enter(
             #[inline(always)]
             || {
-                if LINES > 0 {
-                    (lines, slices.count) = (LINES, 1);
-                }
+                // Of its own, for the compiler to know what it is.
+                let slices = Line { count: if SLICES > 0 { SLICES } else { slices.count }, ..slices };
+                let lines = if LINES > 0 { LINES } else { lines };
                 let Elements { block, len, .. } = *runs;
                 let whole = len.max(L::N);
                 let reach = (slices.count - 1).checked_mul(slices.step)?.checked_add(whole)?;
@@ -504,20 +510,14 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, dense)?;
                 each_run!(block.count, |run| {
                     each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
-                        let (mut all, mut at, mut number) = (None, i, runs.number);
-                        for _ in 0..columns.count {
-                            let runs = Elements { number, ..runs };
-                            let acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, at, &runs, depth)?;
-                            all = Some(match all {
-                                Some(all) => {
-                                    let all: [R::Acc; V] = all;
-                                    array!(V, |v| reduce.merge_columns(lanes, all[v], acc[v]))
-                                }
-                                None => acc,
-                            });
-                            (at, number) = (at.wrapping_add(columns.step), number.wrapping_add(columns.cells));
+                        let (mut at, mut column) = (i, runs);
+                        let mut acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, at, &column, depth)?;
+                        for _ in 1..columns.count {
+                            at = at.wrapping_add(columns.step);
+                            column.number = column.number.wrapping_add(columns.cells);
+                            let next = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, at, &column, depth)?;
+                            acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], next[v]));
                         }
-                        let acc = all?;
                         let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
                         let n = (V * L::N).min(len - i);
                         if DENSE {
@@ -546,38 +546,51 @@ fn fold_slices<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     reduce: R,
     from: &Runs<'_, T, ()>,
     run: [usize; 2],
-    mut i: usize,
+    i: usize,
     runs: &Elements,
     slices: Line,
 ) -> Option<[R::Acc; V]> {
-    let (mut first, cells) = (runs.number_of(run), runs.cells);
-    let mut acc = None;
-    for _ in 0..slices.count {
-        let mut column = from.column::<[Array<T, L>; V], [(); V]>(run, i)?;
-        let mut number = first;
-        let mut all = match acc {
-            Some(acc) => acc,
-            None => {
-                number = number.wrapping_add(cells);
-                lifted::<T, L, R, V>(lanes, reduce, column.next()?.0, first)
-            }
-        };
-        if R::IS_LIGHT {
-            while let Some([(b, _), (c, _)]) = column.two() {
-                let b = lifted::<T, L, R, V>(lanes, reduce, b, number);
-                let c = lifted::<T, L, R, V>(lanes, reduce, c, number.wrapping_add(cells));
-                all = array!(V, |v| reduce.merge_two(lanes, all[v], b[v], c[v]));
-                number = number.wrapping_add(cells.wrapping_mul(2));
-            }
-        }
-        for (below, _) in column {
-            all = merge(lanes, reduce, all, lifted::<T, L, R, V>(lanes, reduce, below, number));
-            number = number.wrapping_add(cells);
-        }
-        acc = Some(all);
-        (i, first) = (i.wrapping_add(slices.step), first.wrapping_add(slices.cells));
+    let (mut at, mut number) = (i, runs.number_of(run));
+    let mut acc = fold_lines::<T, L, R, V>(lanes, reduce, from.column(run, at)?, None, number, runs.cells)?;
+    for _ in 1..slices.count {
+        (at, number) = (at.wrapping_add(slices.step), number.wrapping_add(slices.cells));
+        acc = fold_lines::<T, L, R, V>(lanes, reduce, from.column(run, at)?, Some(acc), number, runs.cells)?;
     }
-    acc
+    Some(acc)
+}
+
+/// Folds one array of each line, from top to bottom, after what is `above` if there is anything. `number` is that of the first
+/// line, `cells` are to the next.
+#[inline(always)]
+fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
+    lanes: L,
+    reduce: R,
+    mut column: Column<'_, T, (), [Array<T, L>; V], [(); V]>,
+    above: Option<[R::Acc; V]>,
+    mut number: u32,
+    cells: u32,
+) -> Option<[R::Acc; V]> {
+    let mut acc = match above {
+        Some(above) => above,
+        None => {
+            let first = lifted::<T, L, R, V>(lanes, reduce, column.next()?.0, number);
+            number = number.wrapping_add(cells);
+            first
+        }
+    };
+    if R::IS_LIGHT {
+        while let Some([(b, _), (c, _)]) = column.two() {
+            let b = lifted::<T, L, R, V>(lanes, reduce, b, number);
+            let c = lifted::<T, L, R, V>(lanes, reduce, c, number.wrapping_add(cells));
+            acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
+            number = number.wrapping_add(cells.wrapping_mul(2));
+        }
+    }
+    for (below, _) in column {
+        acc = merge(lanes, reduce, acc, lifted::<T, L, R, V>(lanes, reduce, below, number));
+        number = number.wrapping_add(cells);
+    }
+    Some(acc)
 }
 
 /// Results to memory.

@@ -22,6 +22,8 @@ use crate::view::Layout;
 use crate::window::{Axis, Taps};
 use core::ops::Range;
 
+/// Rows of outputs that are worth a narrower tile.
+const ROWS: usize = 2;
 /// Columns from which on a maximum is folded by doubling.
 const DOUBLES: usize = 6;
 
@@ -76,10 +78,9 @@ impl Shape {
         }
         let all = (cols.output - 1).checked_mul(cols.stride)?.checked_add(cols.span)?;
         let channels = if together { shape.channels } else { 1 };
-        // All columns if that leaves a few vectors of channels; else a few windows.
+        // As many as go side by side, or else whole vectors.
         let fit = |columns: usize| {
             let width = room.checked_div(columns).unwrap_or(0).min(channels);
-            // As many as go side by side, or else whole vectors.
             let whole = |n: usize| width - width.checked_rem(n).unwrap_or(0);
             match whole(traits.slack) {
                 _ if width == channels => width,
@@ -88,9 +89,13 @@ impl Shape {
             }
         };
         let few = cols.span.saturating_mul(2).saturating_add(2);
-        let width = match [fit(all), fit(few), fit(cols.span)] {
-            [all, ..] if all == channels || all >= 4 * traits.lanes => all,
-            [_, few, _] if few > 0 => few,
+        // All columns of a few rows, such that what these share is read from the nearest cache; or at least all columns, if that
+        // leaves a few vectors of channels; or else a few windows.
+        let side_by_side = |width: usize| width == channels || width >= 4 * traits.lanes;
+        let width = match [fit(all.saturating_mul(ROWS.min(rows.output))), fit(all), fit(few), fit(cols.span)] {
+            [rows, ..] if rows == channels || rows >= 2 * traits.slack => rows,
+            [_, all, ..] if side_by_side(all) => all,
+            [.., few, _] if few > 0 => few,
             [.., one] => one,
         };
         let columns = room.checked_div(width)?;
@@ -267,11 +272,15 @@ pub(super) trait Passes {
 pub(super) fn walk(job: &Job, traits: &Traits, shape: Shape, passes: &mut dyn Passes) {
     let [depth, rows, cols] = job.axes;
     let channels = job.from.shape.channels;
+    // What merges without a trace is in all of the tile at first.
+    let mut padded = true;
     for n in 0..job.from.shape.batch {
         for z in 0..depth.output {
-            let mut c = 0;
-            while c < channels {
-                let step = if shape.together { shape.width } else { shape.planes }.min(channels - c);
+            let mut next = 0;
+            while next < channels {
+                // The last channels overlap their neighbours rather than leave a tail.
+                let c = if shape.together { next.min(channels - shape.width) } else { next };
+                let step = if shape.together { shape.width } else { shape.planes.min(channels - c) };
                 let mut y = 0;
                 while y < rows.output {
                     let y_end = rows.output.min(y + shape.rows);
@@ -279,12 +288,12 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: Shape, passes: &mut dyn Pa
                     while x < cols.output {
                         let x_end = cols.output.min(x + shape.outputs);
                         let part = Part { job, traits, shape, first: [n, c, z], step, rows: y..y_end, cols: x..x_end };
-                        part.pool(passes);
+                        padded = part.pool(passes, padded);
                         x = x_end;
                     }
                     y = y_end;
                 }
-                c += step;
+                next += step;
             }
         }
     }
@@ -304,19 +313,25 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// Gives whether the padding is still in the tile, as it was if that is `padded`.
     #[inline(never)]
-    fn pool(&self, passes: &mut dyn Passes) {
+    fn pool(&self, passes: &mut dyn Passes, padded: bool) -> bool {
         if self.is_halved() {
-            return self.halve(passes);
+            self.halve(passes);
+            return padded;
         }
         let inside = clamp(if self.job.axes[1].bins { 0..0 } else { self.job.axes[1].interior() }, &self.rows);
         let borders = (self.rows.start..inside.start).chain(inside.end..self.rows.end).map(|y| y..y + 1);
         let classes = borders.chain([inside]);
-        self.pad(passes, false);
+        if !padded {
+            self.pad(passes, false);
+        }
         for rows in classes.clone() {
             self.fold(passes, rows);
         }
-        self.pad(passes, true);
+        if self.shape.short {
+            self.pad(passes, true);
+        }
         // Rows that share their divisor go together; but nothing is written beside results that there are not.
         let all_have_results = !self.traits.beside || !self.job.axes[1].may_be_empty();
         let one = self.shape.flat || all_have_results && (!self.traits.divides || self.has_constant_divisor());
@@ -330,6 +345,7 @@ impl Part<'_> {
             self.inner(passes, rows, columns);
         }
         self.fill_empty(passes);
+        columns == self.raw() && !self.shape.short
     }
 
     /// Whether windows are pairs of columns that lie side by side, and nothing of them is outside the input.
@@ -688,7 +704,7 @@ impl Part<'_> {
 }
 
 /// How the columns of windows lie in the tile: how many, and cells from one to the next, and from a window to the next.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Columns {
     taps: usize,
     apart: usize,
