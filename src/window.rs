@@ -435,10 +435,13 @@ impl Axis {
 
     /// The first output without a real tap.
     pub(crate) const fn first_empty(&self) -> Option<usize> {
+        if !self.may_be_empty() {
+            return None;
+        }
         let mut o = 0;
+        // Interior windows have taps; jump over them.
+        let interior = self.interior();
         while o < self.output {
-            // Interior windows have taps; jump over them.
-            let interior = self.interior();
             if interior.start <= o && o < interior.end {
                 o = interior.end;
                 continue;

@@ -13,7 +13,7 @@ use super::windows::{Direct, Windows};
 use super::{Job, Work};
 use crate::access::{Block, Column, NOTHING, Runs, RunsMut, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Cache, Lanes, Register, SumArray, array, prefetch};
+use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, prefetch};
 use crate::reduce::{Reduce, Reducer, Tile};
 
 /// Most vectors side by side.
@@ -463,19 +463,22 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, len)?;
                 let ahead = size_of_val(data) > CACHED;
                 each_run!(block.count, |run| {
-                    each_tile!(len, L::N, 1, |i, V| {
-                        let mut column = from.column::<[Array<T, L>; 2], [(); 2]>(run, 2 * i)?;
-                        let (elements, _) = column.next()?;
+                    each_tile!(len, L::N, if R::IS_LIGHT { L::TILE / 2 } else { 1 }, |i, V| {
+                        let column = from.column::<[Array<T, L>; 2 * V], [(); 2 * V]>(run, 2 * i)?;
                         if ahead {
-                            prefetch(Cache::First, elements.as_ptr().cast::<u8>().wrapping_add(AHEAD));
+                            for (elements, _) in column {
+                                for line in 0..size_of_val(elements).div_ceil(LINE) {
+                                    let next = elements.as_ptr().cast::<u8>().wrapping_add(AHEAD + line * LINE);
+                                    prefetch(Cache::First, next);
+                                }
+                            }
                         }
-                        let mut acc = lifted::<T, L, R, 2>(lanes, reduce, elements, 0);
-                        for (below, _) in column {
-                            acc = merge(lanes, reduce, acc, lifted::<T, L, R, 2>(lanes, reduce, below, 0));
-                        }
-                        let (even, odd) = reduce.unzip(lanes, acc[0], acc[1]);
-                        let result = reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by);
-                        store::<T, L, V>(lanes, [result; V], to.at(run, i));
+                        let acc = fold_lines::<T, L, R, { 2 * V }>(lanes, reduce, column, None, 0, 0)?;
+                        let results = array!(V, |v| {
+                            let (even, odd) = reduce.unzip(lanes, acc[2 * v], acc[2 * v + 1]);
+                            reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by)
+                        });
+                        store::<T, L, V>(lanes, results, to.at(run, i));
                     });
                 });
                 Some(())

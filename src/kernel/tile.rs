@@ -123,7 +123,8 @@ impl Shape {
         };
         let fits = room.checked_div(pitch).unwrap_or(1).max(1);
         let tile_rows = if is_whole_row { fits.min(rows.output) } else { fits.min(2) };
-        let planes = if together || tile_rows < rows.output { 1 } else { fits.checked_div(rows.output)?.max(1) };
+        let is_whole_plane = !together && tile_rows == rows.output;
+        let planes = if is_whole_plane { fits.checked_div(rows.output)?.min(shape.channels).max(1) } else { 1 };
         Some(Self { together, width, outputs, rows: tile_rows, planes, pitch, short, flat })
     }
 
