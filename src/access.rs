@@ -246,13 +246,20 @@ impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Iterator for Column<'a, C, S, A, B> {
     #[inline(always)]
     fn next(&mut self) -> Option<(&'a A, &'a B)> {
         self.left = self.left.checked_sub(1)?;
-        // SAFETY: there was one left, so `at` is inside both slices, with the elements of the arrays after it.
-        let (cells, side) = unsafe { (self.cells.as_ptr().add(self.at), self.side.as_ptr().add(self.at)) };
+        // SAFETY: there was one left, so `at` is inside the slice, with the elements of an array after it.
+        let cells = unsafe { self.cells.as_ptr().add(self.at) };
+        // SAFETY: so it is in what lies beside.
+        let side = unsafe { self.side.as_ptr().add(self.at) };
         self.at = self.at.wrapping_add(self.step);
         // SAFETY: as in `Reader::at`.
-        Some(unsafe { (&*cells.cast(), &*side.cast()) })
+        let cells = unsafe { &*cells.cast::<A>() };
+        // SAFETY: as in `Reader::at`.
+        Some((cells, unsafe { &*side.cast::<B>() }))
     }
 }
+
+/// Where an array is written, and one beside it; `None` where there is no room for them.
+pub(crate) type Place<'a, A, B> = Option<(&'a mut A, &'a mut B)>;
 
 /// Runs that are written, and what lies beside each element: all proved to be there, once.
 pub(crate) struct RunsMut<'a, C, S> {
@@ -282,17 +289,21 @@ impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
 
     /// The arrays at element `i` of a run; `None` if they would exceed it.
     #[inline(always)]
-    pub(crate) fn at<A: Pod, B: Pod>(&mut self, [a, b]: [usize; 2], i: usize) -> Option<(&mut A, &mut B)> {
+    pub(crate) fn at<A: Pod, B: Pod>(&mut self, [a, b]: [usize; 2], i: usize) -> Place<'_, A, B> {
         let last = self.len.checked_sub(const { len_of::<C, A>() })?;
         const { assert!(size_of::<S>() == 0 || len_of::<S, B>() == len_of::<C, A>()) }
         if a >= self.count[0] || b >= self.count[1] || i > last {
             return None;
         }
         let at = self.first + a * self.step[0] + b * self.step[1] + i;
-        // SAFETY: as in `Runs::column`; the borrow of `self` makes these the only references.
-        let (cells, side) = unsafe { (self.cells.as_mut_ptr().add(at), self.side.as_mut_ptr().add(at)) };
-        // SAFETY: as in `Reader::at`.
-        Some(unsafe { (&mut *cells.cast(), &mut *side.cast()) })
+        // SAFETY: the run is one of the block, and the array lies within it; so `new` has seen that its elements are there.
+        let cells = unsafe { self.cells.as_mut_ptr().add(at) };
+        // SAFETY: so are those beside it.
+        let side = unsafe { self.side.as_mut_ptr().add(at) };
+        // SAFETY: as in `Reader::at`; the borrow of `self` makes this the only reference.
+        let cells = unsafe { &mut *cells.cast::<A>() };
+        // SAFETY: as in `Reader::at`; this is another slice.
+        Some((cells, unsafe { &mut *side.cast::<B>() }))
     }
 
     /// Copies elements to places that lie `step` apart, from place `i` of a run on.

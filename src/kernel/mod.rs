@@ -1,10 +1,11 @@
-//! Loop nests, one file per way in which memory is walked, generic over element, reducer and lanes. All of a walk
-//! is inlined into one function per element, reducer and instruction set, which `dispatch` stamps.
+//! Walks over memory. What knows the geometry (`tile`, `windows`) is compiled once and hands blocks of runs to flat loops
+//! (`passes`), each a small function of its own for an element, a reducer and lanes.
 //!
 //! | file | what is walked | serves |
 //! |---|---|---|
 //! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
 //! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
+//! | `passes` | runs of a block | `tile` and `windows` |
 //! | `taps` | the taps of one output after the other | windows too large for a partial result; shapes known when compiling |
 //! | `plane` | a whole plane as it lies in memory | one number of a large plane |
 //! | `wide` | | integer averages over more taps than a sum can hold |
@@ -92,7 +93,7 @@ where
     } else if const { L::N > 1 }
         // Lanes of one element are for comparison where there are others: they need no second walk.
         && small
-        && !(adjacent && is_cheaper_by_taps::<T>(job))
+        && !(adjacent && is_cheaper_by_taps(job))
         && let traits = passes::traits::<T, L, R>()
         && let Some(shape) = tile::Shape::of(job, &traits)
     {
@@ -119,12 +120,11 @@ where
 
 /// Whether windows share so few of their columns that these are better folded for each window again: by the vectors that are read
 /// and written for an output.
-fn is_cheaper_by_taps<T: Element>(job: &Job) -> bool {
+fn is_cheaper_by_taps(job: &Job) -> bool {
     let [depth, rows, cols] = job.axes;
     let lines = depth.kernel.saturating_mul(rows.kernel);
     let by_columns = cols.stride.saturating_mul(lines.saturating_add(1)).saturating_add(cols.kernel);
     let taps = lines.saturating_mul(cols.kernel);
-    // Of floats few go into a vector, and a tile that is written and read again is soon more than that: so it was measured.
     cols.is_apart() || taps <= by_columns
 }
 

@@ -1,17 +1,21 @@
-//! The work on the tile: flat loops over vectors, each a function of its own for an element, a reducer and lanes.
+//! The work: flat loops over the runs of a block, each a function of its own for an element, a reducer and lanes.
 //!
 //! ```text
 //!   fold      line    [ run ]                           results   tile  a b c d e f g h
 //!             below   [ run ]  ->  cells of the tile                    \_____/              one output
 //!             ...     [ run ]                                             \_____/            the next
+//!
+//!   windows   line    [ run ] . [ run ] . [ run ]
+//!             below   [ run ] . [ run ] . [ run ]  ->  outputs: all taps of each run at once
 //! ```
+//!
+//! Numbers that are common (two or three lines, or columns) are constants of a loop; others share one.
 
-use super::lines::Line;
-use super::lines::{lift, merge, vectors};
+use super::lines::{Line, lift, merge, vectors};
 use super::tile::{Elements, Outputs, Passes, Traits};
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
-use crate::access::{Block, Column, NOTHING, Runs, RunsMut, scatter};
+use crate::access::{Block, Column, NOTHING, Place, Runs, RunsMut, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, prefetch};
 use crate::reduce::{Reduce, Reducer, Tile};
@@ -220,7 +224,7 @@ fn write<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     lanes: L,
     reduce: R,
     acc: [R::Acc; V],
-    to: Option<(&mut [R::Cells; V], &mut [R::Sides; V])>,
+    to: Place<'_, [R::Cells; V], [R::Sides; V]>,
 ) {
     if let Some((cells, side)) = to {
         for v in 0..V {
@@ -275,6 +279,15 @@ fn divisor<T: Element, R: Reducer<T>>(job: &Job, outputs: &Outputs) -> T::Diviso
     if R::DIVIDES { T::divisor(&job.finish, outputs.count, outputs.real) } else { T::Divisor::default() }
 }
 
+/// `V` vectors of cells from each run of a tile.
+type CellColumn<'t, T, L, R, const V: usize> = Column<
+    't,
+    <R as Reducer<T>>::Cell,
+    <R as Reducer<T>>::Side,
+    [<R as Reduce<T, L>>::Cells; V],
+    [<R as Reduce<T, L>>::Sides; V],
+>;
+
 /// How the columns of windows are folded.
 #[derive(Clone, Copy)]
 struct Window<L, R> {
@@ -290,7 +303,7 @@ impl<L: Copy, R: Copy> Window<L, R> {
     #[inline(always)]
     fn fold<T: Element, const V: usize>(
         &self,
-        mut column: Column<'_, R::Cell, R::Side, [R::Cells; V], [R::Sides; V]>,
+        mut column: CellColumn<'_, T, L, R, V>,
     ) -> Option<[<R as Reduce<T, L>>::Acc; V]>
     where
         L: Lanes<T>,
@@ -306,7 +319,7 @@ impl<L: Copy, R: Copy> Window<L, R> {
                 acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
             }
         }
-        while let Some(next) = column.next() {
+        for next in column {
             let next = read(lanes, reduce, next);
             along = along.wrapping_add(dilation);
             acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
@@ -601,7 +614,7 @@ fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
 fn store<T: Element, L: Lanes<T>, const V: usize>(
     lanes: L,
     results: [L::V; V],
-    to: Option<(&mut [Array<T, L>; V], &mut [(); V])>,
+    to: Place<'_, [Array<T, L>; V], [(); V]>,
 ) {
     if let Some((arrays, _)) = to {
         for v in 0..V {

@@ -1,5 +1,6 @@
-//! Windows output by output, with lanes over the channels: all lanes of a pixel share their taps, so a window is
-//! clipped once per pixel, and its partial results stay in registers from the first tap to the one store.
+//! Windows output by output, where these may be too large for a partial result, or their shape is known when compiling. Lanes
+//! go over the channels: all of a pixel share their taps, so a window is clipped once per pixel, and its partial results stay in
+//! registers from the first tap to the one store.
 //!
 //! ```text
 //!   input                                      output

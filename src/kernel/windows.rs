@@ -57,7 +57,7 @@ fn alike(axis: &Axis) -> impl Iterator<Item = Range<usize>> + use<> {
     // One by one where there are none.
     let (start, end) = (inside.start.min(axis.output), inside.end.max(inside.start).min(axis.output));
     let borders = (0..start).chain(end..axis.output).map(|i| i..i + 1);
-    borders.chain([start..end]).filter(|range| !range.is_empty())
+    borders.chain(core::iter::once(start..end)).filter(|range| !range.is_empty())
 }
 
 #[inline(never)]
