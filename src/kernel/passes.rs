@@ -185,8 +185,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L,
         let taps = [windows.depth.count, windows.rows.count, windows.columns.count];
         match taps {
             _ if L::N > 1 && (outputs.step != 1 || outputs.len < L::N) => self.window::<0, 0, false>(windows, outputs),
-            [1, 2, 2] if R::IS_LIGHT && L::TILE > 1 => self.window::<2, 2, true>(windows, outputs),
-            [1, 3, 3] if R::IS_LIGHT && L::TILE > 1 => self.window::<3, 3, true>(windows, outputs),
+            [1, 2, 2] if R::IS_LIGHT && L::N > 1 => self.window::<2, 2, true>(windows, outputs),
+            [1, 3, 3] if R::IS_LIGHT && L::N > 1 => self.window::<3, 3, true>(windows, outputs),
             _ => self.window::<0, 0, true>(windows, outputs),
         };
     }
