@@ -151,6 +151,12 @@ impl<'a, 'r, T: Pod, A: Pod, const R: usize> ColumnsReader<'a, 'r, T, A, R> {
     }
 }
 
+/// That an array of what lies beside elements has one for each of those; both take room, or it takes none at all.
+const fn assert_beside<C: Pod, A: Pod, S: Pod, B: Pod>() {
+    assert!(len_of::<S, B>() == if size_of::<S>() == 0 { 0 } else { len_of::<C, A>() });
+    assert!(size_of::<S>() > 0 || size_of::<B>() == 0);
+}
+
 /// Runs along two axes: how many, and how far from one to the next in what is read and in what is written.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
@@ -205,7 +211,7 @@ impl<'a, C: Pod, S: Pod> Runs<'a, C, S> {
     #[inline(always)]
     pub(crate) fn column<A: Pod, B: Pod>(&self, [a, b]: [usize; 2], i: usize) -> Option<Column<'a, C, S, A, B>> {
         let last = self.len.checked_sub(const { len_of::<C, A>() })?;
-        const { assert!(size_of::<S>() == 0 || len_of::<S, B>() == len_of::<C, A>()) }
+        const { assert_beside::<C, A, S, B>() }
         debug_assert!(a < self.count[0] && b < self.count[1] && i <= last);
         if a >= self.count[0] || b >= self.count[1] || i > last {
             return None;
@@ -291,7 +297,7 @@ impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
     #[inline(always)]
     pub(crate) fn at<A: Pod, B: Pod>(&mut self, [a, b]: [usize; 2], i: usize) -> Place<'_, A, B> {
         let last = self.len.checked_sub(const { len_of::<C, A>() })?;
-        const { assert!(size_of::<S>() == 0 || len_of::<S, B>() == len_of::<C, A>()) }
+        const { assert_beside::<C, A, S, B>() }
         if a >= self.count[0] || b >= self.count[1] || i > last {
             return None;
         }

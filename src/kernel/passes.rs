@@ -12,7 +12,7 @@
 //! Numbers that are common (two or three lines, or columns) are constants of a loop; others share one.
 
 use super::lines::{Line, lift, merge, vectors};
-use super::tile::{Elements, Outputs, Passes, Traits};
+use super::tile::{Elements, Fill, Outputs, Passes, Traits};
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
 use crate::access::{Block, Column, NOTHING, Place, Runs, RunsMut, scatter};
@@ -174,15 +174,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
             };
         }
     }
-
-    fn fill(&mut self, to: usize, step: usize, n: usize) {
-        fill(self.work, to, step, n);
-    }
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L, R> {
     fn windows(&mut self, windows: &Windows, outputs: &Outputs) {
-        let taps = [windows.depth.count, windows.rows.count, windows.columns.count];
+        let taps = [windows.depth.count, windows.lines, windows.columns.count];
         match taps {
             _ if L::N > 1 && (outputs.step != 1 || outputs.len < L::N) => self.window::<0, 0, false>(windows, outputs),
             [1, 2, 2] if R::IS_LIGHT && L::N > 1 => self.window::<2, 2, true>(windows, outputs),
@@ -190,16 +186,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L,
             _ => self.window::<0, 0, true>(windows, outputs),
         };
     }
-
-    fn fill(&mut self, to: usize, step: usize, n: usize) {
-        fill(self.work, to, step, n);
-    }
 }
 
-/// Writes what stands for no result, `n` times.
-fn fill<T: Element>(work: &mut Work<'_, T>, to: usize, step: usize, n: usize) {
-    for i in 0..n {
-        scatter(work.output, to + i * step, 1, 1, &[work.fill]);
+impl<T: Element, L: Lanes<T>, R: Reducer<T>> Fill for Pass<'_, '_, '_, T, L, R> {
+    fn fill(&mut self, to: usize, step: usize, n: usize) {
+        for i in 0..n {
+            scatter(self.work.output, to + i * step, 1, 1, &[self.work.fill]);
+        }
     }
 }
 
@@ -399,7 +392,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
             #[inline(always)]
             || {
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
-                let Outputs { block, apart, len, step, first, dilation, .. } = *outputs;
+                let Outputs { block, apart, len, first, dilation, .. } = *outputs;
                 let taps = if TAPS > 0 { TAPS } else { outputs.taps };
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], len.max(L::N))?;
                 let mut nothing = NOTHING;
@@ -410,16 +403,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
                     each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
                         let acc = window.fold::<T, V>(from.column(run, i)?)?;
                         let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
-                        let n = (V * L::N).min(len - i);
-                        if DENSE {
-                            store::<T, L, V>(lanes, results, to.at(run, i));
-                        } else {
-                            let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
-                            store::<T, L, V>(lanes, results, Some((&mut arrays, &mut [(); V])));
-                            let elements: &[T] = bytemuck::must_cast_slice(&arrays);
-                            to.scatter(run, i, step, elements.get(..n)?);
-                        }
+                        put::<T, L, V, DENSE>(lanes, results, &mut to, outputs, run, i);
                         if R::HAS_SIDE {
+                            let n = (V * L::N).min(len - i);
                             reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
                         }
                     });
@@ -429,7 +415,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
         )
     }
 
-    /// Results of every other window of `TAPS` columns, or of as many as there are: one column of two is at even places, and the other one at odd ones.
+    /// Results of every other window of `TAPS` columns, or of as many as there are: one column of two is at even places, and the
+    /// other one at odd ones.
     fn columns_halved<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
         let (lanes, reduce) = (self.lanes, self.reduce);
         lanes.enter(
@@ -513,15 +500,15 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             #[inline(always)]
             || {
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
-                let Windows { runs, mut depth, mut rows, mut columns } = *windows;
+                let Windows { runs, mut lines, mut depth, mut columns } = *windows;
                 let (len, block) = (runs.len, outputs.block);
                 if ROWS > 0 {
-                    (depth.count, rows.count, columns.count) = (1, ROWS, COLUMNS);
+                    (depth.count, lines, columns.count) = (1, ROWS, COLUMNS);
                 }
                 // From the first tap to the last column of the last slice.
                 let more = |line: Line| (line.count - 1).checked_mul(line.step);
                 let reach = more(depth)?.checked_add(more(columns)?)?.checked_add(len.max(L::N))?;
-                let from = Runs::new((data, &NOTHING), &block, runs.from, [rows.count, rows.step], reach)?;
+                let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
                 let (mut nothing, dense) = (NOTHING, if DENSE { len } else { 1 });
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, dense)?;
                 each_run!(block.count, |run| {
@@ -535,16 +522,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                             acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], next[v]));
                         }
                         let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
-                        let n = (V * L::N).min(len - i);
-                        if DENSE {
-                            store::<T, L, V>(lanes, results, to.at(run, i));
-                        } else {
-                            let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
-                            store::<T, L, V>(lanes, results, Some((&mut arrays, &mut [(); V])));
-                            let elements: &[T] = bytemuck::must_cast_slice(&arrays);
-                            to.scatter(run, i, outputs.step, elements.get(..n)?);
-                        }
+                        put::<T, L, V, DENSE>(lanes, results, &mut to, outputs, run, i);
                         if R::HAS_SIDE {
+                            let n = (V * L::N).min(len - i);
                             reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
                         }
                     });
@@ -607,6 +587,25 @@ fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
         number = number.wrapping_add(cells);
     }
     Some(acc)
+}
+
+/// The results of output `i` of a run and of those after it: whole vectors if the outputs are `DENSE`.
+#[inline(always)]
+fn put<T: Element, L: Lanes<T>, const V: usize, const DENSE: bool>(
+    lanes: L,
+    results: [L::V; V],
+    to: &mut RunsMut<'_, T, ()>,
+    outputs: &Outputs,
+    run: [usize; 2],
+    i: usize,
+) {
+    if DENSE {
+        return store::<T, L, V>(lanes, results, to.at(run, i));
+    }
+    let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
+    store::<T, L, V>(lanes, results, Some((&mut arrays, &mut [(); V])));
+    let elements: &[T] = bytemuck::must_cast_slice(&arrays);
+    to.scatter(run, i, outputs.step, elements.get(..outputs.len - i).unwrap_or(elements));
 }
 
 /// Results to memory.

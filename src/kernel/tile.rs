@@ -20,6 +20,7 @@ use super::{Job, Lines, Place};
 use crate::access::{Block, SCRATCH};
 use crate::view::Layout;
 use crate::window::{Axis, Taps};
+use core::iter;
 use core::ops::Range;
 
 /// Rows of outputs that are worth a narrower tile.
@@ -251,7 +252,7 @@ impl Run {
 }
 
 /// The work on the tile: each a flat loop over runs.
-pub(super) trait Passes {
+pub(super) trait Passes: Fill {
     /// Folds the lines of each slice into the tile. Runs shorter than a vector are written past their end.
     fn fold(&mut self, runs: &Elements, lines: usize, slices: Line);
     /// Writes at least `n` cells that merge without a trace, from cell `at` on, in each run of a block.
@@ -265,6 +266,10 @@ pub(super) trait Passes {
     fn results(&mut self, outputs: &Outputs);
     /// Pools windows of two columns, which do not overlap, and of so many lines, straight from these; at least a vector of outputs.
     fn halve(&mut self, runs: &Elements, lines: usize, outputs: &Outputs);
+}
+
+/// Outputs without a tap.
+pub(super) trait Fill {
     /// Writes what stands for no result, `n` times.
     fn fill(&mut self, to: usize, step: usize, n: usize);
 }
@@ -321,9 +326,7 @@ impl Part<'_> {
             self.halve(passes);
             return padded;
         }
-        let inside = clamp(if self.job.axes[1].bins { 0..0 } else { self.job.axes[1].interior() }, &self.rows);
-        let borders = (self.rows.start..inside.start).chain(inside.end..self.rows.end).map(|y| y..y + 1);
-        let classes = borders.chain([inside]);
+        let classes = alike(&self.job.axes[1], &self.rows);
         if !padded {
             self.pad(passes, false);
         }
@@ -377,8 +380,7 @@ impl Part<'_> {
         let lines = Lines::of(self.job, [n, c], self.taps(self.rows.start));
         let runs = self.elements(&self.rows, &lines);
         // Written where the outputs are.
-        let to = if block.count == runs.block.count { block.to } else { [block.to[1], block.to[0]] };
-        let runs = Elements { block: Block { to, ..runs.block }, ..runs };
+        let runs = Elements { block: Block { to: block.to, ..runs.block }, ..runs };
         passes.halve(&runs, lines.rows.count, &self.outputs(&block, &run));
     }
 
@@ -497,6 +499,8 @@ impl Part<'_> {
         }
         let lines = Lines::of(self.job, [self.first[0], self.first[1]], taps);
         let runs = self.elements(&rows, &lines);
+        // The longer axis is walked inside the other one.
+        let runs = if runs.block.count[1] == 1 { runs.swapped() } else { runs };
         passes.fold(&runs, lines.rows.count, lines.depth);
     }
 
@@ -519,9 +523,7 @@ impl Part<'_> {
         let to = self.row_at(rows.start) + lead * width;
         let Line { step: apart, cells, .. } = lines.rows;
         let exact = len < self.traits.lanes && self.shape.together && width != step;
-        let runs = Elements { block, from, to, len, step, apart, exact, number: lines.number, numbers, cells };
-        // The longer axis is walked inside the other one.
-        if runs.block.count[1] == 1 { runs.swapped() } else { runs }
+        Elements { block, from, to, len, step, apart, exact, number: lines.number, numbers, cells }
     }
 
     /// Fills the padding of the tile: before what is written over it, but after what is written past its end.
@@ -710,6 +712,13 @@ struct Columns {
     taps: usize,
     apart: usize,
     skip: usize,
+}
+
+/// Windows along an axis, `within` a range: those whose taps are in the same places together, the others one by one.
+pub(super) fn alike(axis: &Axis, within: &Range<usize>) -> impl Iterator<Item = Range<usize>> + Clone + use<> {
+    let inside = clamp(if axis.bins { 0..0 } else { axis.interior() }, within);
+    let borders = (within.start..inside.start).chain(inside.end..within.end).map(|i| i..i + 1);
+    borders.chain(iter::once(inside)).filter(|range| !range.is_empty())
 }
 
 fn clamp(inner: Range<usize>, outer: &Range<usize>) -> Range<usize> {

@@ -10,54 +10,44 @@
 //! arithmetic, the same for every element, reducer and instruction set; `passes` does the work.
 
 use super::lines::{Line, Lines};
-use super::tile::{Elements, Outputs};
+use super::tile::{Elements, Fill, Outputs, alike};
 use super::{Job, Place};
 use crate::access::Block;
-use crate::window::{Axis, Taps};
+use crate::window::Taps;
 use core::ops::Range;
 
 /// The taps of windows that are clipped alike.
 #[derive(Clone, Copy)]
 pub(super) struct Windows {
-    /// The first column of each, and its lines below each other.
+    /// The first column of each, and how many lines of it lie below each other.
     pub(super) runs: Elements,
+    pub(super) lines: usize,
     pub(super) depth: Line,
-    pub(super) rows: Line,
     pub(super) columns: Line,
 }
 
 /// The work on windows.
-pub(super) trait Direct {
+pub(super) trait Direct: Fill {
     /// Pools windows that are clipped alike.
     fn windows(&mut self, windows: &Windows, outputs: &Outputs);
-    /// Writes what stands for no result, `n` times.
-    fn fill(&mut self, to: usize, step: usize, n: usize);
 }
 
 /// Pools every window; of all channels at once, if these are `together`.
 pub(super) fn walk(job: &Job, together: bool, direct: &mut dyn Direct) {
     let shape = job.from.shape;
     let channels = if together { 1 } else { shape.channels };
+    let [rows, cols] = [&job.axes[1], &job.axes[2]].map(|axis| alike(axis, &(0..axis.output)));
     for n in 0..shape.batch {
         for c in 0..channels {
             for z in 0..job.axes[0].output {
-                for rows in alike(&job.axes[1]) {
-                    for cols in alike(&job.axes[2]) {
+                for rows in rows.clone() {
+                    for cols in cols.clone() {
                         pool(job, together, [n, c, z], &rows, &cols, direct);
                     }
                 }
             }
         }
     }
-}
-
-/// Windows along an axis, in ranges that have their taps in the same places.
-fn alike(axis: &Axis) -> impl Iterator<Item = Range<usize>> + use<> {
-    let inside = if axis.bins { 0..0 } else { axis.interior() };
-    // One by one where there are none.
-    let (start, end) = (inside.start.min(axis.output), inside.end.max(inside.start).min(axis.output));
-    let borders = (0..start).chain(end..axis.output).map(|i| i..i + 1);
-    borders.chain(core::iter::once(start..end)).filter(|range| !range.is_empty())
 }
 
 #[inline(never)]
@@ -123,5 +113,5 @@ fn pool(
         place: Place { cell: [n, c, z, y, x], along_channels: together },
         axes: [3, 4],
     };
-    direct.windows(&Windows { runs, depth: lines.depth, rows: lines.rows, columns }, &outputs);
+    direct.windows(&Windows { runs, lines: lines.rows.count, depth: lines.depth, columns }, &outputs);
 }
