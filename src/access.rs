@@ -1,6 +1,7 @@
 //! How kernels reach memory: whole arrays at any element of a slice. The one place, beside the lanes and the door to them,
 //! where positions are trusted; each type says what it has checked.
 
+use crate::lanes::hidden;
 use bytemuck::Pod;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -165,15 +166,12 @@ pub(crate) struct Block {
     pub(crate) to: [usize; 2],
 }
 
-/// The end of the last of the runs along both axes, which are of `len` elements; `None` if there is none, or if it is further
-/// than can be counted.
-#[inline(always)]
-fn end(first: usize, count: [usize; 2], step: [usize; 2], len: usize) -> Option<usize> {
-    let mut end = first.checked_add(len)?;
-    for axis in 0..2 {
-        end = end.checked_add(count[axis].checked_sub(1)?.checked_mul(step[axis])?)?;
-    }
-    Some(end)
+/// The end of the last of the runs along both axes, of which each ends `len` elements after its first; `None` if there is none, or
+/// if it is further than can be counted. A function of its own: it is asked once a pass, and every pass asks.
+#[inline(never)]
+fn end(first: usize, len: usize, count_a: usize, step_a: usize, count_b: usize, step_b: usize) -> Option<usize> {
+    let all_but_last = |count: usize, step: usize| count.checked_sub(1)?.checked_mul(step);
+    first.checked_add(len)?.checked_add(all_but_last(count_a, step_a)?)?.checked_add(all_but_last(count_b, step_b)?)
 }
 
 /// Runs of elements, with others below them, and of what lies beside each element: all proved to be there, once.
@@ -203,22 +201,47 @@ impl<'a, C: Pod, S: Pod> Runs<'a, C, S> {
     ) -> Option<Self> {
         let Block { count, from: step, .. } = *block;
         let below = lines.checked_sub(1)?.checked_mul(apart)?;
-        let end = end(first, count, step, len)?.checked_add(below)?;
+        let end = end(first, len.checked_add(below)?, count[0], step[0], count[1], step[1])?;
         (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, lines, apart, len })
     }
 
-    /// The arrays at element `i` of a run and of those below it; `None` if they would exceed the runs.
+    /// A run, if it is one of the block.
     #[inline(always)]
-    pub(crate) fn column<A: Pod, B: Pod>(&self, [a, b]: [usize; 2], i: usize) -> Option<Column<'a, C, S, A, B>> {
-        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
-        const { assert_beside::<C, A, S, B>() }
-        debug_assert!(a < self.count[0] && b < self.count[1] && i <= last);
-        if a >= self.count[0] || b >= self.count[1] || i > last {
+    pub(crate) fn run(&self, [a, b]: [usize; 2]) -> Option<Run<'a, C, S>> {
+        debug_assert!(a < self.count[0] && b < self.count[1]);
+        if a >= self.count[0] || b >= self.count[1] {
             return None;
         }
-        // Nothing of it overflows, for it lies below the end.
-        let at = self.first + a * self.step[0] + b * self.step[1] + i;
-        // The run is one of the block and the array lies within it: so `new` has seen that its elements are there, in each line.
+        // Nothing of it overflows, for it lies below the end. One place for all of a run is enough.
+        let at = hidden(self.first + a * self.step[0] + b * self.step[1]);
+        Some(Run { cells: self.cells, side: self.side, at, lines: self.lines, apart: self.apart, len: self.len })
+    }
+}
+
+/// A run of elements, with others below it.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a, C, S> {
+    cells: &'a [C],
+    side: &'a [S],
+    /// With the lines and the length, within both slices.
+    at: usize,
+    lines: usize,
+    apart: usize,
+    len: usize,
+}
+
+impl<'a, C: Pod, S: Pod> Run<'a, C, S> {
+    /// The arrays at element `i` of the run and of those below it; `None` if they would exceed the runs.
+    #[inline(always)]
+    pub(crate) fn column<A: Pod, B: Pod>(&self, i: usize) -> Option<Column<'a, C, S, A, B>> {
+        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
+        const { assert_beside::<C, A, S, B>() }
+        debug_assert!(i <= last);
+        if i > last {
+            return None;
+        }
+        // The array lies within the run: so `new` has seen that its elements are there, in each line.
+        let at = self.at + i;
         Some(Column { cells: self.cells, side: self.side, at, step: self.apart, left: self.lines, arrays: PhantomData })
     }
 }
@@ -236,6 +259,12 @@ pub(crate) struct Column<'a, C, S, A, B> {
 }
 
 impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Column<'a, C, S, A, B> {
+    /// Keeps a loop over as many arrays as there are one loop.
+    #[inline(always)]
+    pub(crate) fn hide(&mut self) {
+        self.left = hidden(self.left);
+    }
+
     /// The next arrays and those below, if there are two.
     #[inline(always)]
     pub(crate) fn two(&mut self) -> Option<[(&'a A, &'a B); 2]> {
@@ -264,59 +293,89 @@ impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Iterator for Column<'a, C, S, A, B> {
     }
 }
 
-/// Where an array is written, and one beside it; `None` where there is no room for them.
-pub(crate) type Place<'a, A, B> = Option<(&'a mut A, &'a mut B)>;
-
-/// Runs that are written, and what lies beside each element: all proved to be there, once.
+/// Runs that are written, others below them that are read, and what lies beside each element: all proved to be there, once.
 pub(crate) struct RunsMut<'a, C, S> {
     cells: &'a mut [C],
     side: &'a mut [S],
-    /// With the counts, the steps and the length, within both slices.
+    /// As in [`Runs`].
     first: usize,
     count: [usize; 2],
     step: [usize; 2],
+    lines: usize,
+    apart: usize,
     len: usize,
 }
 
 impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
-    /// The runs of a block that are written, from element `first` on, of `len` elements each; `None` unless there are some, and
-    /// all lie within the slices.
+    /// As [`Runs::new`], of runs that are written.
     #[inline(always)]
     pub(crate) fn new(
         (cells, side): (&'a mut [C], &'a mut [S]),
         block: &Block,
         first: usize,
+        [lines, apart]: [usize; 2],
         len: usize,
     ) -> Option<Self> {
         let Block { count, to: step, .. } = *block;
-        let end = end(first, count, step, len)?;
-        (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, len })
+        let below = lines.checked_sub(1)?.checked_mul(apart)?;
+        let end = end(first, len.checked_add(below)?, count[0], step[0], count[1], step[1])?;
+        (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, lines, apart, len })
     }
 
-    /// The arrays at element `i` of a run; `None` if they would exceed it.
+    /// As [`Runs::run`].
     #[inline(always)]
-    pub(crate) fn at<A: Pod, B: Pod>(&mut self, [a, b]: [usize; 2], i: usize) -> Place<'_, A, B> {
-        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
-        const { assert_beside::<C, A, S, B>() }
-        if a >= self.count[0] || b >= self.count[1] || i > last {
+    pub(crate) fn run(&mut self, [a, b]: [usize; 2]) -> Option<RunMut<'_, C, S>> {
+        debug_assert!(a < self.count[0] && b < self.count[1]);
+        if a >= self.count[0] || b >= self.count[1] {
             return None;
         }
-        let at = self.first + a * self.step[0] + b * self.step[1] + i;
-        // SAFETY: the run is one of the block, and the array lies within it; so `new` has seen that its elements are there.
-        let cells = unsafe { self.cells.as_mut_ptr().add(at) };
+        let at = hidden(self.first + a * self.step[0] + b * self.step[1]);
+        Some(RunMut { cells: self.cells, side: self.side, at, lines: self.lines, apart: self.apart, len: self.len })
+    }
+}
+
+/// A run that is written, with others below it that are read.
+pub(crate) struct RunMut<'a, C, S> {
+    cells: &'a mut [C],
+    side: &'a mut [S],
+    /// As in [`Run`].
+    at: usize,
+    lines: usize,
+    apart: usize,
+    len: usize,
+}
+
+impl<C: Pod, S: Pod> RunMut<'_, C, S> {
+    /// As [`Run::column`].
+    #[inline(always)]
+    pub(crate) fn column<A: Pod, B: Pod>(&self, i: usize) -> Option<Column<'_, C, S, A, B>> {
+        let Self { cells, side, at, lines, apart, len } = self;
+        Run { cells, side, at: *at, lines: *lines, apart: *apart, len: *len }.column(i)
+    }
+
+    /// The arrays at element `i` of the run; `None` if they would exceed it.
+    #[inline(always)]
+    pub(crate) fn at<A: Pod, B: Pod>(&mut self, i: usize) -> Option<(&mut A, &mut B)> {
+        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
+        const { assert_beside::<C, A, S, B>() }
+        debug_assert!(i <= last);
+        if i > last {
+            return None;
+        }
+        // SAFETY: the array lies within the run, so `RunsMut::new` has seen that its elements are there.
+        let cells = unsafe { self.cells.as_mut_ptr().add(self.at + i) };
         // SAFETY: so are those beside it.
-        let side = unsafe { self.side.as_mut_ptr().add(at) };
+        let side = unsafe { self.side.as_mut_ptr().add(self.at + i) };
         // SAFETY: as in `Reader::at`; the borrow of `self` makes this the only reference.
         let cells = unsafe { &mut *cells.cast::<A>() };
         // SAFETY: as in `Reader::at`; this is another slice.
         Some((cells, unsafe { &mut *side.cast::<B>() }))
     }
 
-    /// Copies elements to places that lie `step` apart, from place `i` of a run on.
+    /// Copies elements to places that lie `step` apart, from place `i` of the run on.
     #[inline(always)]
-    pub(crate) fn scatter(&mut self, [a, b]: [usize; 2], i: usize, step: usize, elements: &[C]) {
-        let at = self.first + a * self.step[0] + b * self.step[1] + i * step;
-        scatter_slice(self.cells, at, step, elements);
+    pub(crate) fn scatter(&mut self, i: usize, step: usize, elements: &[C]) {
+        scatter_slice(self.cells, self.at + i * step, step, elements);
     }
 }
 
@@ -400,7 +459,7 @@ impl Scratch {
     }
 
     /// The first `n` cells, or as many as there are, with `fill` in them.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn cells<C: Pod>(&mut self, n: usize, fill: C) -> &mut [C] {
         const { assert!(align_of::<C>() <= 8) }
         let n = if size_of::<C>() == 0 { n } else { n.min(SCRATCH / size_of::<C>()) };

@@ -95,14 +95,14 @@ pub trait Kernels: Sized {
     fn native() -> Self::Native
     where
         Self: Element;
-    /// The greatest elements of windows.
-    fn max_best(work: &mut Work<'_, Self>, greatest: Greatest<Self>);
+    /// The greatest elements of windows; NaN where there is one.
+    fn max_best(work: &mut Work<'_, Self>, bounds: Bounds<Self>);
     /// The same on chosen lanes.
-    fn max_on(isa: Isa, work: &mut Work<'_, Self>, greatest: Greatest<Self>);
+    fn max_on(isa: Isa, work: &mut Work<'_, Self>, bounds: Bounds<Self>);
     /// The same with the numbers of their cells.
-    fn pick_best(work: &mut Work<'_, Self>, greatest: Greatest<Self>, numbers: &mut Numbers<'_>);
+    fn pick_best(work: &mut Work<'_, Self>, bounds: Bounds<Self>, numbers: &mut Numbers<'_>);
     /// The same on chosen lanes.
-    fn pick_on(isa: Isa, work: &mut Work<'_, Self>, greatest: Greatest<Self>, numbers: &mut Numbers<'_>);
+    fn pick_on(isa: Isa, work: &mut Work<'_, Self>, bounds: Bounds<Self>, numbers: &mut Numbers<'_>);
     /// The averages of windows.
     fn mean_best(work: &mut Work<'_, Self>, bounds: Bounds<Self>);
     /// The same on chosen lanes.
@@ -117,27 +117,12 @@ pub trait FloatKernels: Element {
     fn norm_on(isa: Isa, work: &mut Work<'_, Self>, norm: Norm<Self::Sum>);
 }
 
-/// What is asked of a maximum.
-#[derive(Clone, Copy, Debug)]
-pub struct Greatest<T> {
-    pub(crate) bounds: Bounds<T>,
-    pub(crate) ignore_nan: bool,
+fn max<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+    kernel::pool(lanes, Max(bounds), work, &mut ());
 }
 
-fn max<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, greatest: Greatest<T>) {
-    if T::HAS_NAN && greatest.ignore_nan {
-        kernel::pool(lanes, Max::<T, true>(greatest.bounds), work, &mut ());
-    } else {
-        kernel::pool(lanes, Max::<T, false>(greatest.bounds), work, &mut ());
-    }
-}
-
-fn pick<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, greatest: Greatest<T>, numbers: &mut Numbers<'_>) {
-    if T::HAS_NAN && greatest.ignore_nan {
-        kernel::pool(lanes, Pick::<T, true>(greatest.bounds, PhantomData), work, numbers);
-    } else {
-        kernel::pool(lanes, Pick::<T, false>(greatest.bounds, PhantomData), work, numbers);
-    }
+fn pick<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>, numbers: &mut Numbers<'_>) {
+    kernel::pool(lanes, Pick(bounds, PhantomData), work, numbers);
 }
 
 fn mean<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>) {
@@ -186,8 +171,8 @@ macro_rules! kernels {
                 lanes::NATIVE
             }
 
-            door!(max_best, max_on, max, (work: &mut Work<'_, Self>, greatest: Greatest<Self>));
-            door!(pick_best, pick_on, pick, (work: &mut Work<'_, Self>, greatest: Greatest<Self>, to: &mut Numbers<'_>));
+            door!(max_best, max_on, max, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
+            door!(pick_best, pick_on, pick, (work: &mut Work<'_, Self>, bounds: Bounds<Self>, to: &mut Numbers<'_>));
             door!(mean_best, mean_on, mean, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
         }
     )*};

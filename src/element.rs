@@ -29,9 +29,6 @@ pub trait Element: Kernels + Pod + PartialOrd + Debug + Send + Sync {
     const LOWEST: Self;
     /// No value compares greater.
     const HIGHEST: Self;
-    /// What a maximum over numbers starts from: NaN where there is one, else the lowest.
-    #[doc(hidden)]
-    const NO_NUMBER: Self;
     /// What a sum starts from: added to anything, it changes no bit.
     #[doc(hidden)]
     const NO_SUM: Self::Sum;
@@ -135,7 +132,6 @@ macro_rules! float {
             type Divisor = $Sum;
             const LOWEST: $T = $T::NEG_INFINITY;
             const HIGHEST: $T = $T::INFINITY;
-            const NO_NUMBER: $T = $T::NAN;
             const NO_SUM: $Sum = -0.0;
             const NO_FEW: $Sum = -0.0;
             const HAS_NAN: bool = true;
@@ -193,7 +189,6 @@ macro_rules! integer {
             type Divisor = Ratio;
             const LOWEST: $T = $T::MIN;
             const HIGHEST: $T = $T::MAX;
-            const NO_NUMBER: $T = $T::MIN;
             const NO_SUM: i32 = 0;
             const NO_FEW: $Few = 0;
             const HAS_NAN: bool = false;

@@ -33,8 +33,8 @@ impl AxisName {
         }
     }
 
-    /// The name of axis `index` of three, of which the last `rank` are there.
-    pub(crate) const fn of(_rank: usize, index: usize) -> Self {
+    /// The name of axis `index` of three.
+    pub(crate) const fn of(index: usize) -> Self {
         match index {
             2 => Self::Cols,
             1 => Self::Rows,

@@ -56,7 +56,7 @@
 
 use crate::dispatch::Native;
 use crate::element::Element;
-use crate::kernel::{self, Job, Work};
+use crate::kernel::{self, Job, Work, numbers_alone};
 use crate::pool::NanPolicy;
 use crate::reduce::{Bounds, Max, Mean};
 use crate::round::{Finish, Rounding};
@@ -126,10 +126,9 @@ pub trait Pool2d {
 #[inline(always)]
 fn max<T: Element>(job: &Job, input: &[T], output: &mut [T], nan: NanPolicy, clamp: Option<[f64; 2]>) {
     let mut work = Work { job, input, output, fill: T::LOWEST };
+    kernel::pool_fixed(T::native(), Max(bounds(clamp)), &mut work);
     if T::HAS_NAN && matches!(nan, NanPolicy::Ignore) {
-        kernel::pool_fixed(T::native(), Max::<T, true>(bounds(clamp)), &mut work);
-    } else {
-        kernel::pool_fixed(T::native(), Max::<T, false>(bounds(clamp)), &mut work);
+        numbers_alone::run(&mut work, bounds(clamp), None);
     }
 }
 

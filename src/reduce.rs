@@ -30,7 +30,7 @@ pub(crate) trait Reducer<T: Element>: Copy {
     const PADS: bool = true;
     /// Whether results look at the divisor.
     const DIVIDES: bool = false;
-    /// Whether it takes few instructions, so that vectors side by side are worth their code.
+    /// Whether it takes few instructions and is common, so that vectors side by side are worth their code.
     const IS_LIGHT: bool = true;
     /// Whether elements may enter in any order, and twice.
     const TWICE: bool = false;
@@ -242,20 +242,20 @@ impl<T: Element> Bounds<T> {
     }
 }
 
-/// The greatest element. NaN if there is one; or, if `IGNORE_NAN`, the greatest number, and NaN if there is none.
+/// The greatest element; NaN if there is one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Max<T, const IGNORE_NAN: bool>(pub(crate) Bounds<T>);
+pub(crate) struct Max<T>(pub(crate) Bounds<T>);
 
-impl<T: Element, const IGNORE_NAN: bool> Reducer<T> for Max<T, IGNORE_NAN> {
+impl<T: Element> Reducer<T> for Max<T> {
     type Cell = T;
     type Part = T;
     nothing_beside!();
-    const EMPTY: T = if IGNORE_NAN { T::NO_NUMBER } else { T::LOWEST };
+    const EMPTY: T = T::LOWEST;
     const TWICE: bool = true;
     const HAS_TOTALS: bool = false;
 }
 
-impl<T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Max<T, IGNORE_NAN> {
+impl<T: Element, L: Lanes<T>> Reduce<T, L> for Max<T> {
     cells!(L::V);
     totals!();
 
@@ -266,12 +266,12 @@ impl<T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Max<T, IG
 
     #[inline(always)]
     fn merge(self, lanes: L, a: L::V, b: L::V) -> L::V {
-        if IGNORE_NAN { lanes.maximum_number(a, b) } else { lanes.maximum(a, b) }
+        lanes.maximum(a, b)
     }
 
     #[inline(always)]
     fn merge_two(self, lanes: L, a: L::V, b: L::V, c: L::V) -> L::V {
-        if IGNORE_NAN { lanes.maximum_number(lanes.maximum_number(a, b), c) } else { lanes.maximum_of_three(a, b, c) }
+        lanes.maximum_of_three(a, b, c)
     }
 
     #[inline(always)]
@@ -493,18 +493,17 @@ impl<T: Float, L: Lanes<T>> Reduce<T, L> for Norm<T::Sum> {
     }
 }
 
-/// The greatest element with the cell that has it: the first of equals, the last NaN. NaN wins, or, if `IGNORE_NAN`,
-/// loses.
+/// The greatest element with the cell that has it: the first of equals, the last NaN. NaN wins.
 #[derive(Clone, Copy)]
-pub(crate) struct Pick<'n, T, const IGNORE_NAN: bool>(pub(crate) Bounds<T>, pub(crate) PhantomData<Numbers<'n>>);
+pub(crate) struct Pick<'n, T>(pub(crate) Bounds<T>, pub(crate) PhantomData<Numbers<'n>>);
 
-impl<'n, T: Element, const IGNORE_NAN: bool> Reducer<T> for Pick<'n, T, IGNORE_NAN> {
+impl<'n, T: Element> Reducer<T> for Pick<'n, T> {
     type Cell = T;
     type Side = u32;
     // A window of any size is small: there are no totals.
     type Part = ();
     type Beside = Numbers<'n>;
-    const EMPTY: T = if IGNORE_NAN { T::NO_NUMBER } else { T::LOWEST };
+    const EMPTY: T = T::LOWEST;
     const EMPTY_SIDE: u32 = 0;
     // A cell that is no more than nothing would have to be told from it.
     const PADS: bool = false;
@@ -513,7 +512,7 @@ impl<'n, T: Element, const IGNORE_NAN: bool> Reducer<T> for Pick<'n, T, IGNORE_N
     const HAS_SIDE: bool = true;
 }
 
-impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<'n, T, IGNORE_NAN> {
+impl<'n, T: Element, L: Lanes<T>> Reduce<T, L> for Pick<'n, T> {
     type Acc = (L::V, L::Index);
     type Cells = Array<T, L>;
     type Sides = IndexArray<T, L>;
@@ -526,12 +525,12 @@ impl<'n, T: Element, L: Lanes<T>, const IGNORE_NAN: bool> Reduce<T, L> for Pick<
 
     #[inline(always)]
     fn merge(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
-        lanes.pick::<IGNORE_NAN, false>(a, b)
+        lanes.pick::<false>(a, b)
     }
 
     #[inline(always)]
     fn merge_columns(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
-        lanes.pick::<IGNORE_NAN, true>(a, b)
+        lanes.pick::<true>(a, b)
     }
 
     #[inline(always)]

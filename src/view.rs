@@ -132,52 +132,19 @@ impl<const D: usize> Layout<D> {
 
     /// Dense strides, in the order of the axes in memory, innermost last.
     fn dense(shape: Shape<D>, channels_last: bool) -> Result<Self, PoolError> {
-        let mut run = 1usize;
-        let mut stride = |extent: usize, axis| {
-            let own = run;
-            // An extent of zero reaches nothing, but must not make strides zero.
-            run = run.checked_mul(extent.max(1)).ok_or(PoolError::Overflow { axis })?;
-            Ok(own)
-        };
-        let mut strides = Strides { batch: 0, channel: 0, spatial: [0; D] };
-        if channels_last {
-            strides.channel = stride(shape.channels, AxisName::Channels)?;
-        }
-        for i in (0..D).rev() {
-            strides.spatial[i] = stride(shape.spatial[i], AxisName::spatial::<D>(i))?;
-        }
-        if !channels_last {
-            strides.channel = stride(shape.channels, AxisName::Channels)?;
-        }
-        strides.batch = stride(shape.batch, AxisName::Batch)?;
-        Ok(Self::new(shape, strides))
-    }
-
-    /// All axes, padded to five: batch, channels, and the spatial ones from the innermost.
-    fn axes(&self) -> [AxisOf; 5] {
-        let mut axes = [(1, 0, AxisName::Depth); 5];
-        axes[0] = (self.shape.batch, self.strides.batch, AxisName::Batch);
-        axes[1] = (self.shape.channels, self.strides.channel, AxisName::Channels);
-        for i in 0..D {
-            axes[4 - i] =
-                (self.shape.spatial[D - 1 - i], self.strides.spatial[D - 1 - i], AxisName::spatial::<D>(D - 1 - i));
-        }
-        axes
+        let Strides { batch, channel, spatial: lifted } = Layout::strides_of(&shape.lift(), channels_last)?;
+        let mut spatial = [0; D];
+        spatial.copy_from_slice(&lifted[3 - D..]);
+        Ok(Self::new(shape, Strides { batch, channel, spatial }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.axes().iter().any(|&(extent, ..)| extent == 0)
+        self.lift().has_no_cells()
     }
 
     /// Elements from the first to the last that is reached, in checked arithmetic.
     pub(crate) fn reach(&self) -> Result<usize, PoolError> {
-        if self.is_empty() {
-            return Ok(0);
-        }
-        self.axes().iter().try_fold(1usize, |reach, &(extent, stride, axis)| {
-            let last = (extent - 1).checked_mul(stride);
-            last.and_then(|last| reach.checked_add(last)).ok_or(PoolError::Overflow { axis })
-        })
+        self.lift().check_reach()
     }
 
     fn check_len(&self, argument: Argument, given: usize) -> Result<(), PoolError> {
@@ -187,22 +154,7 @@ impl<const D: usize> Layout<D> {
 
     /// That strides nest: each is at least the reach of all smaller ones.
     pub(crate) fn check_distinct(&self) -> Result<(), PoolError> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let mut axes = self.axes();
-        axes.sort_unstable_by_key(|&(extent, stride, _)| (stride, extent));
-        let mut needed = 1;
-        for (extent, given, axis) in axes {
-            if extent > 1 {
-                if given < needed {
-                    return Err(PoolError::Overlap { axis, needed, given });
-                }
-                // `reach` has shown that this does not overflow.
-                needed += (extent - 1) * given;
-            }
-        }
-        Ok(())
+        self.lift().check_nesting()
     }
 
     /// The part within `range` of spatial axis `axis`, and where it starts.
@@ -227,7 +179,81 @@ impl<const D: usize> Layout<D> {
     }
 }
 
+/// What all layouts share, as functions that are compiled once.
 impl Layout<3> {
+    /// All axes: batch, channels, and the spatial ones.
+    fn axes(&self) -> [AxisOf; 5] {
+        let (Shape { batch, channels, spatial }, strides) = (self.shape, &self.strides);
+        let [depth, rows, cols] = strides.spatial;
+        [
+            (batch, strides.batch, AxisName::Batch),
+            (channels, strides.channel, AxisName::Channels),
+            (spatial[0], depth, AxisName::Depth),
+            (spatial[1], rows, AxisName::Rows),
+            (spatial[2], cols, AxisName::Cols),
+        ]
+    }
+
+    /// Dense strides, in the order of the axes in memory, innermost last.
+    #[inline(never)]
+    fn strides_of(shape: &Shape<3>, channels_last: bool) -> Result<Strides<3>, PoolError> {
+        let mut run = 1usize;
+        let mut stride = |extent: usize, axis| {
+            let own = run;
+            // An extent of zero reaches nothing, but must not make strides zero.
+            run = run.checked_mul(extent.max(1)).ok_or(PoolError::Overflow { axis })?;
+            Ok(own)
+        };
+        let mut strides = Strides { batch: 0, channel: 0, spatial: [0; 3] };
+        if channels_last {
+            strides.channel = stride(shape.channels, AxisName::Channels)?;
+        }
+        for i in (0..3).rev() {
+            strides.spatial[i] = stride(shape.spatial[i], AxisName::of(i))?;
+        }
+        if !channels_last {
+            strides.channel = stride(shape.channels, AxisName::Channels)?;
+        }
+        strides.batch = stride(shape.batch, AxisName::Batch)?;
+        Ok(strides)
+    }
+
+    fn has_no_cells(&self) -> bool {
+        let Shape { batch, channels, spatial: [depth, rows, cols] } = self.shape;
+        [batch, channels, depth, rows, cols].contains(&0)
+    }
+
+    #[inline(never)]
+    fn check_reach(&self) -> Result<usize, PoolError> {
+        if self.has_no_cells() {
+            return Ok(0);
+        }
+        self.axes().iter().try_fold(1usize, |reach, &(extent, stride, axis)| {
+            let last = (extent - 1).checked_mul(stride);
+            last.and_then(|last| reach.checked_add(last)).ok_or(PoolError::Overflow { axis })
+        })
+    }
+
+    #[inline(never)]
+    fn check_nesting(&self) -> Result<(), PoolError> {
+        if self.has_no_cells() {
+            return Ok(());
+        }
+        let mut axes = self.axes();
+        axes.sort_unstable_by_key(|&(extent, stride, _)| (stride, extent));
+        let mut needed = 1;
+        for (extent, given, axis) in axes {
+            if extent > 1 {
+                if given < needed {
+                    return Err(PoolError::Overlap { axis, needed, given });
+                }
+                // `reach` has shown that this does not overflow.
+                needed += (extent - 1) * given;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether cells lie in memory in the order of their axes, without gaps: channels last, or before the spatial ones.
     pub(crate) fn is_dense(&self, channels_last: bool) -> bool {
         let dense = Self::dense(self.shape, channels_last);
@@ -284,7 +310,7 @@ macro_rules! view {
             /// # Errors
             /// [`PoolError::TooShort`] or [`PoolError::Overflow`].
             pub fn nchw(data: $Slice, shape: impl IntoShape<D, false>) -> Result<Self, PoolError> {
-                Self::new(data, Layout::dense(shape.into_shape(), false)?)
+                Self::dense(data, Layout::dense(shape.into_shape(), false)?)
             }
 
             /// Channels innermost, all dense: `[batch, spatial.., channels]`
@@ -293,7 +319,7 @@ macro_rules! view {
             /// # Errors
             /// [`PoolError::TooShort`] or [`PoolError::Overflow`].
             pub fn nhwc(data: $Slice, shape: impl IntoShape<D, true>) -> Result<Self, PoolError> {
-                Self::new(data, Layout::dense(shape.into_shape(), true)?)
+                Self::dense(data, Layout::dense(shape.into_shape(), true)?)
             }
 
             /// Any strides, counted in elements. Strides of a view that is written must nest:
@@ -303,13 +329,15 @@ macro_rules! view {
             /// [`PoolError::TooShort`], [`PoolError::Overflow`], and, to write,
             /// [`PoolError::Overlap`].
             pub fn with_strides(data: $Slice, shape: Shape<D>, strides: Strides<D>) -> Result<Self, PoolError> {
-                Self::new(data, Layout::new(shape, strides))
+                let view = Self::dense(data, Layout::new(shape, strides))?;
+                let check: fn(&Layout<D>) -> Result<(), PoolError> = $check;
+                check(&view.layout)?;
+                Ok(view)
             }
 
-            fn new(data: $Slice, layout: Layout<D>) -> Result<Self, PoolError> {
+            /// Of strides that nest.
+            fn dense(data: $Slice, layout: Layout<D>) -> Result<Self, PoolError> {
                 layout.check_len($argument, data.len())?;
-                let check: fn(&Layout<D>) -> Result<(), PoolError> = $check;
-                check(&layout)?;
                 Ok(Self { data, layout })
             }
 

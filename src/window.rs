@@ -283,6 +283,9 @@ impl Axis {
     pub(crate) const UNIT: Self =
         Self { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_start: 0, padded: 1, span: 1, bins: false };
 
+    /// No bins: no outputs.
+    pub(crate) const NO_BINS: Self = Self { output: 0, bins: true, ..Self::UNIT };
+
     /// `output` bins of `input` cells, neither of which is zero: bin `i` is what the `i`-th of
     /// `output` equal parts touches. `None` where a number overflows.
     pub(crate) const fn bins(input: usize, output: usize) -> Option<Self> {
@@ -385,7 +388,6 @@ impl Axis {
     }
 
     /// Whether there may be a window without a real tap.
-    #[inline]
     pub(crate) const fn may_be_empty(&self) -> bool {
         !self.bins && (self.dilation > 1 || self.taps(0).real == 0 || self.taps(self.output - 1).real == 0)
     }
@@ -405,6 +407,12 @@ impl Axis {
             real,
             padded: self.taps_below(start, self.padded),
         }
+    }
+
+    /// As [`Axis::taps`], as a function of its own.
+    #[inline(never)]
+    pub(crate) fn outlined_taps(&self, o: usize) -> Taps {
+        self.taps(o)
     }
 
     /// The taps of bin `o`: from `floor(o * n / output)` to below `ceil((o + 1) * n / output)`.

@@ -11,9 +11,11 @@
 //! | `wide` | | integer averages over more taps than a sum can hold |
 //! | `scale` | | maxima of codes, as codes of another scale |
 //! | `repair` | | norms whose powers overflow or vanish |
+//! | `numbers_alone` | | maxima that pass over NaN, where a window has one |
 
 mod lines;
 mod numbers;
+pub(crate) mod numbers_alone;
 mod passes;
 mod plane;
 pub(crate) mod repair;
@@ -77,6 +79,40 @@ where
     }
 }
 
+/// How a job is walked.
+enum Walk {
+    /// By planes.
+    Planes,
+    /// By way of a tile.
+    Tile(tile::Shape),
+    /// Windows straight from the input: of all channels at once, if these are `together`.
+    Windows { together: bool },
+    /// Tap after tap, as there are too many for a partial result.
+    Taps { together: bool },
+}
+
+impl Walk {
+    /// The one that suits, if partial results have room for the taps of every window, or do not.
+    #[inline(never)]
+    fn of(job: &Job, traits: &tile::Traits, has_room: bool) -> Self {
+        let Layout { shape, strides } = &job.from;
+        let side_by_side = strides.channel == 1 && shape.channels >= traits.lanes && strides.spatial[2] != 1;
+        if !has_room {
+            // Of large windows even a few channels are worth a vector of their own.
+            let together = strides.channel == 1 && shape.channels > 1;
+            return if job.whole && strides.spatial[2] == 1 { Self::Planes } else { Self::Taps { together } };
+        }
+        // Lanes of one element are for comparison where there are others: they need no second walk.
+        if traits.lanes > 1
+            && !(side_by_side && is_cheaper_by_taps(job))
+            && let Some(shape) = tile::Shape::of(job, traits)
+        {
+            return Self::Tile(shape);
+        }
+        Self::Windows { together: side_by_side && (traits.lanes > 1 || job.to.strides.channel == 1) }
+    }
+}
+
 /// Pools by the walk that suits.
 #[inline(always)]
 pub(crate) fn pool<T: Element, L: Lanes<T>, R, B>(lanes: L, reduce: R, work: &mut Work<'_, T>, beside: &mut B)
@@ -84,37 +120,28 @@ where
     R: Reduce<T, L> + Reduce<T, T::One> + Reducer<T, Beside = B>,
 {
     let job = work.job;
-    let Layout { shape, strides } = job.from;
+    let traits = passes::traits::<T, L, R>();
     let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
-    let small = !R::HAS_TOTALS || R::is_small(lines, columns);
-    let adjacent = strides.channel == 1 && shape.channels >= L::N && strides.spatial[2] != 1;
-    if R::HAS_TOTALS && job.whole && !small && strides.spatial[2] == 1 {
-        plane::run(lanes, reduce, work);
-    } else if const { L::N > 1 }
-        // Lanes of one element are for comparison where there are others: they need no second walk.
-        && small
-        && !(adjacent && is_cheaper_by_taps(job))
-        && let traits = passes::traits::<T, L, R>()
-        && let Some(shape) = tile::Shape::of(job, &traits)
-    {
-        let (mut cells, mut side) = (Scratch::new(), Scratch::new());
-        let room = shape.cells(&traits);
-        let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
-        tile::walk(job, &traits, shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
-    } else if !R::HAS_TOTALS || small {
-        let empty = Tile { cells: &mut [], side: &mut [] };
-        if adjacent && (L::N > 1 || job.to.strides.channel == 1) {
-            let tile = empty;
+    let walk = Walk::of(job, &traits, !R::HAS_TOTALS || R::is_small(lines, columns));
+    let room = if let Walk::Tile(shape) = &walk { shape.cells(&traits) } else { 0 };
+    let (mut cells, mut side) = (Scratch::new(), Scratch::new());
+    let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
+    match walk {
+        Walk::Planes if R::HAS_TOTALS => plane::run(lanes, reduce, work),
+        Walk::Taps { together: true } if R::HAS_TOTALS => {
+            taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
+        }
+        Walk::Taps { .. } if R::HAS_TOTALS => taps::one_by_one(reduce, work, beside),
+        Walk::Tile(shape) if const { L::N > 1 } => {
+            tile::walk(job, &traits, &shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
+        }
+        Walk::Windows { together: true } => {
             windows::walk(job, true, &mut passes::Pass { lanes, reduce, work, beside, tile });
-        } else {
-            let (lanes, tile) = (T::one(), empty);
+        }
+        _ => {
+            let lanes = T::one();
             windows::walk(job, false, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
-    } else if strides.channel == 1 && shape.channels > 1 {
-        // Of large windows even a few channels are worth a vector of their own.
-        taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
-    } else {
-        taps::one_by_one(reduce, work, beside);
     }
 }
 
@@ -206,12 +233,11 @@ fn put<T: Element, L: Lanes<T>, const V: usize>(
 
 /// One output, for what looks at each by itself.
 pub(crate) struct Output {
-    /// Element of the output.
+    /// Image, channel, depth, row, column; and the element of the output.
+    pub(crate) cell: [usize; 5],
     pub(crate) to: usize,
     /// The taps of each axis.
     pub(crate) taps: [Taps; 3],
-    /// Element of the input from which taps count.
-    from: usize,
 }
 
 impl Output {
@@ -220,19 +246,41 @@ impl Output {
     }
 
     /// The cells of the window, in row-major order.
+    pub(crate) fn places(&self, job: &Job) -> Places {
+        Places { taps: self.taps, dilation: job.axes.each_ref().map(|axis| axis.dilation), next: [0; 3] }
+    }
+
+    /// The elements of these cells.
     pub(crate) fn cells<'x, T: Copy>(&self, job: &Job, input: &'x [T]) -> impl Iterator<Item = T> + use<'x, T> {
-        let [d, r, c] = self.taps;
-        let strides: [usize; 3] = core::array::from_fn(|i| job.from.strides.spatial[i]);
-        let dilation = job.axes.map(|axis| axis.dilation);
-        let from = self.from;
-        // A step wraps only where an axis has one tap.
-        let along = move |i: usize, taps: Taps, tap: usize| {
-            taps.start.wrapping_add(tap.wrapping_mul(dilation[i])).wrapping_mul(strides[i])
+        let (layout, [n, c, ..]) = (job.from, self.cell);
+        self.places(job).filter_map(move |place| input.get(layout.at(n, c, place)).copied())
+    }
+}
+
+/// The cells of a window, each as depth, row and column.
+pub(crate) struct Places {
+    taps: [Taps; 3],
+    dilation: [usize; 3],
+    next: [usize; 3],
+}
+
+impl Iterator for Places {
+    type Item = [usize; 3];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<[usize; 3]> {
+        let [z, y, x] = self.next;
+        if z >= self.taps[0].real {
+            return None;
+        }
+        self.next = match [y + 1 < self.taps[1].real, x + 1 < self.taps[2].real] {
+            [_, true] => [z, y, x + 1],
+            [true, false] => [z, y + 1, 0],
+            [false, false] => [z + 1, 0, 0],
         };
-        let lines =
-            (0..d.real).flat_map(move |z| (0..r.real).map(move |y| along(0, d, z).wrapping_add(along(1, r, y))));
-        let cells = lines.flat_map(move |line| (0..c.real).map(move |x| line.wrapping_add(along(2, c, x))));
-        cells.filter_map(move |at| input.get(from.wrapping_add(at)).copied())
+        // A step wraps only where an axis has one tap.
+        let along = |i: usize, tap: usize| self.taps[i].start.wrapping_add(tap.wrapping_mul(self.dilation[i]));
+        Some([along(0, z), along(1, y), along(2, x)])
     }
 }
 
@@ -241,11 +289,10 @@ impl<T> Work<'_, T> {
     pub(crate) fn each_output(&mut self, mut visit: impl FnMut(&mut Self, Output)) {
         let job = self.job;
         job.each_row(false, |row, to| {
-            let [n, c, ..] = row.cell;
+            let [n, c, z, y] = row.cell;
             for x in 0..job.axes[2].output {
                 let taps = [row.taps[0], row.taps[1], job.axes[2].taps(x)];
-                let output = Output { to: to + x * job.to.strides.spatial[2], taps, from: job.from.at(n, c, [0; 3]) };
-                visit(self, output);
+                visit(self, Output { cell: [n, c, z, y, x], to: to + x * job.to.strides.spatial[2], taps });
             }
         });
     }

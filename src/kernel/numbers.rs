@@ -47,17 +47,28 @@ impl Numbers<'_> {
         if self.cols.bins {
             start = self.cols.taps(x).start;
         }
-        let Numbering { plane: cells, spatial, row_major } = self.numbering;
         for offset in offsets {
-            let mut cell = start.wrapping_add(*offset as usize);
-            if !row_major {
-                let [rows, cols] = self.extents;
-                let (line, x) = (quotient(cell, cols), remainder(cell, cols));
-                cell = quotient(line, rows) * spatial[0] + remainder(line, rows) * spatial[1] + x * spatial[2];
-            }
-            self.to.put(to, plane.wrapping_mul(cells).wrapping_add(cell));
+            self.put(to, plane, start.wrapping_add(*offset as usize));
             (to, plane, start) = (to + step, plane + planes, start.wrapping_add(columns));
         }
+    }
+
+    /// Writes the number of one cell, for an output.
+    pub(crate) fn write_place(&mut self, [n, c, z, y, x]: [usize; 5], [slice, row, col]: [usize; 3]) {
+        let [rows, cols] = self.extents;
+        let cell = slice.wrapping_mul(rows).wrapping_add(row).wrapping_mul(cols).wrapping_add(col);
+        self.put(self.layout.at(n, c, [z, y, x]), n * self.layout.shape.channels + c, cell);
+    }
+
+    #[inline(always)]
+    fn put(&mut self, to: usize, plane: usize, mut cell: usize) {
+        let Numbering { plane: cells, spatial, row_major } = self.numbering;
+        if !row_major {
+            let [rows, cols] = self.extents;
+            let (line, x) = (quotient(cell, cols), remainder(cell, cols));
+            cell = quotient(line, rows) * spatial[0] + remainder(line, rows) * spatial[1] + x * spatial[2];
+        }
+        self.to.put(to, plane.wrapping_mul(cells).wrapping_add(cell));
     }
 
     /// Writes that there is no cell.

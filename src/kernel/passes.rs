@@ -15,9 +15,9 @@ use super::lines::{Line, lift, merge, vectors};
 use super::tile::{Elements, Fill, Outputs, Passes, Traits};
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
-use crate::access::{Block, Column, NOTHING, Place, Runs, RunsMut, scatter};
+use crate::access::{Block, Column, NOTHING, Run, RunMut, Runs, RunsMut, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, prefetch};
+use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, hidden, prefetch};
 use crate::reduce::{Reduce, Reducer, Tile};
 
 /// Most vectors side by side.
@@ -43,6 +43,7 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
         cell: size_of::<R::Cell>().max(size_of::<R::Side>()),
         lanes: L::N,
         slack: WIDE * L::N,
+        halves: !R::HAS_SIDE && tuned::<T, L, R>(),
         pads: R::PADS,
         divides: R::DIVIDES,
         twice: R::TWICE,
@@ -94,96 +95,63 @@ macro_rules! each_tile {
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pass<'_, '_, '_, T, L, R> {
-    fn fold(&mut self, runs: &Elements, lines: usize, slices: Line) {
-        let axis = usize::from(runs.block.count[0] == 1);
-        let count = runs.block.count[axis];
-        let mut inside = if runs.step == 1 && !runs.exact { count } else { 0 };
-        // Runs shorter than a vector are read past their end, but the last ones must not be past the end of the input.
-        while inside > 0 && self.lines_of(&runs.part(axis, 0, inside), lines, slices).is_none() {
-            inside -= 1;
-        }
-        if axis == 0 {
-            // Not of the last planes either, but for the last rows of these.
-            (inside..count).for_each(|plane| self.fold(&runs.part(axis, plane, 1), lines, slices));
-        } else if inside < count {
-            let rest = runs.part(axis, inside, count - inside);
-            fold_each(self.reduce, self.work.input, &mut self.tile, &rest, lines, slices);
-        }
+    fn fold(&mut self, runs: &Elements, lines: usize, slices: Line) -> bool {
+        let folded = match [slices.count, lines] {
+            [1, 2] if tuned::<T, L, R>() => self.lines::<2>(runs, lines, slices),
+            [1, 3] if tuned::<T, L, R>() => self.lines::<3>(runs, lines, slices),
+            _ => self.lines::<0>(runs, lines, slices),
+        };
+        folded.is_some()
+    }
+
+    fn fold_each(&mut self, runs: &Elements, lines: usize, slices: Line) {
+        fold_each(self.reduce, self.work.input, &mut self.tile, runs, lines, slices);
     }
 
     fn pad(&mut self, block: &Block, at: usize, n: usize) {
-        let lanes = self.lanes;
-        if R::PADS {
-            lanes.enter(
-                #[inline(always)]
-                || {
-                    let reduce = self.reduce;
-                    let empty = Reduce::<T, L>::empty(reduce, lanes);
-                    let whole = n.next_multiple_of(L::N);
-                    let Some(mut tile) = RunsMut::new(self.tile.write(), block, at, whole) else { return };
-                    each_run!(block.count, |run| {
-                        let mut i = 0;
-                        while i < n {
-                            write::<T, L, R, 1>(lanes, reduce, [empty], tile.at(run, i));
-                            i += L::N;
-                        }
-                    });
-                },
-            );
-        }
+        pad(self.tile.cells, R::EMPTY, block, at, n.next_multiple_of(L::N));
     }
 
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize) {
-        if taps == 2 { self.in_place::<2>(len, taps, apart) } else { self.in_place::<0>(len, taps, apart) }
-    }
-
-    fn compact(&mut self, [rows, pitch, outputs]: [usize; 3], skip: usize, width: usize) {
-        for row in 0..rows {
-            let (mut from, mut to) = (row * pitch, row * pitch);
-            for _ in 1..outputs {
-                (from, to) = (from + skip, to + width);
-                if width == 1 {
-                    // Without the way into a loop.
-                    move_cell(self.tile.cells, from, to);
-                    continue;
-                }
-                for i in 0..width {
-                    move_cell(self.tile.cells, from + i, to + i);
-                }
-            }
-        }
-    }
-
-    fn results(&mut self, outputs: &Outputs) {
-        match (outputs.halved, outputs.taps) {
-            _ if outputs.step != 1 || outputs.len < L::N => self.columns::<0, false>(outputs),
-            (true, 3) if R::IS_LIGHT && !R::HAS_SIDE => self.columns_halved::<3>(outputs),
-            (true, _) if !R::HAS_SIDE => self.columns_halved::<0>(outputs),
-            (_, 2) if R::IS_LIGHT => self.columns::<2, true>(outputs),
-            (_, 3) if R::IS_LIGHT => self.columns::<3, true>(outputs),
-            _ => self.columns::<0, true>(outputs),
+        match taps {
+            2 if tuned::<T, L, R>() => self.in_place::<2>(len, taps, apart),
+            _ => self.in_place::<0>(len, taps, apart),
         };
     }
 
-    fn halve(&mut self, runs: &Elements, lines: usize, outputs: &Outputs) {
-        // The walk does not ask for it where something is written beside results.
-        if !R::HAS_SIDE {
-            match lines {
-                2 => self.lines_halved::<2>(runs, lines, outputs),
-                _ => self.lines_halved::<0>(runs, lines, outputs),
-            };
+    fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize) {
+        compact(self.tile.cells, rows, skip, width);
+    }
+
+    fn results(&mut self, outputs: &Outputs) {
+        let dense = is_dense::<T, L>(outputs);
+        // Of one output it does not matter where the next one would be.
+        debug_assert!(dense || !outputs.halved || outputs.len == 1);
+        match outputs.taps {
+            _ if !dense || !tuned::<T, L, R>() => self.columns::<0>(outputs),
+            2 if outputs.halved => self.columns_halved::<2>(outputs),
+            _ if outputs.halved => self.columns_halved::<3>(outputs),
+            2 => self.columns::<2>(outputs),
+            3 => self.columns::<3>(outputs),
+            _ => self.columns::<0>(outputs),
+        };
+    }
+
+    fn halve(&mut self, runs: &Elements, outputs: &Outputs) {
+        // The walk does not ask for it elsewhere.
+        if tuned::<T, L, R>() {
+            self.lines_halved(runs, outputs);
         }
     }
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L, R> {
     fn windows(&mut self, windows: &Windows, outputs: &Outputs) {
-        let taps = [windows.depth.count, windows.lines, windows.columns.count];
-        match taps {
-            _ if L::N > 1 && (outputs.step != 1 || outputs.len < L::N) => self.window::<0, 0, false>(windows, outputs),
-            [1, 2, 2] if R::IS_LIGHT && L::N > 1 => self.window::<2, 2, true>(windows, outputs),
-            [1, 3, 3] if R::IS_LIGHT && L::N > 1 => self.window::<3, 3, true>(windows, outputs),
-            _ => self.window::<0, 0, true>(windows, outputs),
+        match [windows.depth.count, windows.lines, windows.columns.count] {
+            _ if !is_dense::<T, L>(outputs) || !tuned::<T, L, R>() => self.window::<0, 0>(windows, outputs),
+            [1, 2, 2] => self.window::<2, 2>(windows, outputs),
+            [1, 3, 3] => self.window::<3, 3>(windows, outputs),
+            _ => self.window::<0, 0>(windows, outputs),
         };
     }
 }
@@ -196,9 +164,19 @@ impl<T: Element, L: Lanes<T>, R: Reducer<T>> Fill for Pass<'_, '_, '_, T, L, R> 
     }
 }
 
-/// Vectors side by side, where these are worth their code.
+/// Whether vectors side by side, and loops of their own for the common windows, are worth their code.
+const fn tuned<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
+    R::IS_LIGHT && L::N > 1 && L::TILE > 1
+}
+
+/// Whether results are whole vectors in memory.
+fn is_dense<T: Element, L: Lanes<T>>(outputs: &Outputs) -> bool {
+    outputs.step == 1 && outputs.len >= L::N
+}
+
+/// Vectors side by side.
 const fn wide<T: Element, L: Lanes<T>, R: Reducer<T>>() -> usize {
-    if R::IS_LIGHT { L::TILE } else { 1 }
+    if tuned::<T, L, R>() { L::TILE } else { 1 }
 }
 
 /// Partial results from memory.
@@ -217,12 +195,10 @@ fn write<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     lanes: L,
     reduce: R,
     acc: [R::Acc; V],
-    to: Place<'_, [R::Cells; V], [R::Sides; V]>,
+    (cells, side): (&mut [R::Cells; V], &mut [R::Sides; V]),
 ) {
-    if let Some((cells, side)) = to {
-        for v in 0..V {
-            reduce.write(lanes, acc[v], &mut cells[v], &mut side[v]);
-        }
+    for v in 0..V {
+        reduce.write(lanes, acc[v], &mut cells[v], &mut side[v]);
     }
 }
 
@@ -252,16 +228,26 @@ fn fold_each<T: Element, R: Reduce<T, T::One>>(
     let columns = runs.len.saturating_sub(1).saturating_mul(runs.step) + 1;
     let reach = columns.saturating_add((slices.count - 1).saturating_mul(slices.step));
     let from = Runs::new((data, &NOTHING), &runs.block, runs.from, [lines, runs.apart], reach);
-    let (Some(from), Some(mut tile)) = (from, RunsMut::new(tile.write(), &runs.block, runs.to, runs.len)) else {
+    let (Some(from), Some(mut tile)) = (from, RunsMut::new(tile.write(), &runs.block, runs.to, [1, 0], runs.len))
+    else {
         debug_assert!(runs.len == 0, "a line outside the input");
         return;
     };
     each_run!(runs.block.count, |run| {
+        let (Some(from), Some(mut tile)) = (from.run(run), tile.run(run)) else { return };
         for i in 0..runs.len {
-            let acc = fold_slices::<T, T::One, R, 1>(one, reduce, &from, run, i * runs.step, runs, slices);
-            if let Some(acc) = acc {
-                write::<T, T::One, R, 1>(one, reduce, acc, tile.at(run, i));
-            }
+            let acc = fold_slices::<T, T::One, R, 1>(
+                one,
+                reduce,
+                &from,
+                i * runs.step,
+                runs.number_of(run),
+                runs.cells,
+                slices,
+                true,
+            );
+            let (Some(acc), Some(to)) = (acc, tile.at(i)) else { return };
+            write::<T, T::One, R, 1>(one, reduce, acc, to);
         }
     });
 }
@@ -289,6 +275,8 @@ struct Window<L, R> {
     /// Columns from the first of the window to the first tap, and from one tap to the next.
     first: u32,
     dilation: u32,
+    /// Whether there are as many as there may be: then they are one loop.
+    many: bool,
 }
 
 impl<L: Copy, R: Copy> Window<L, R> {
@@ -302,7 +290,10 @@ impl<L: Copy, R: Copy> Window<L, R> {
         L: Lanes<T>,
         R: Reduce<T, L>,
     {
-        let Self { lanes, reduce, first, dilation } = *self;
+        let Self { lanes, reduce, first, dilation, many } = *self;
+        if many {
+            column.hide();
+        }
         let mut along = first;
         let loaded = read(lanes, reduce, column.next()?);
         let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
@@ -310,51 +301,44 @@ impl<L: Copy, R: Copy> Window<L, R> {
             while let Some([b, c]) = column.two() {
                 let (b, c) = (read(lanes, reduce, b), read(lanes, reduce, c));
                 acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
+                if many {
+                    column.hide();
+                }
             }
         }
-        for next in column {
+        while let Some(next) = column.next() {
             let next = read(lanes, reduce, next);
             along = along.wrapping_add(dilation);
             acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
+            if many {
+                column.hide();
+            }
         }
         Some(acc)
     }
 }
 
-impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, '_, T, L, R> {
-    /// Folds so many lines; `None` if they reach past the end of the input.
-    fn lines_of(&mut self, runs: &Elements, lines: usize, slices: Line) -> Option<()> {
-        match [slices.count, lines] {
-            [1, 2] if R::IS_LIGHT => self.lines::<1, 2>(runs, lines, slices),
-            [1, 3] if R::IS_LIGHT => self.lines::<1, 3>(runs, lines, slices),
-            [1, _] => self.lines::<1, 0>(runs, lines, slices),
-            _ => self.lines::<0, 0>(runs, lines, slices),
-        }
-    }
-
-    /// Folds `LINES` of `SLICES`, or as many as there are.
-    fn lines<const SLICES: usize, const LINES: usize>(
-        &mut self,
-        runs: &Elements,
-        lines: usize,
-        slices: Line,
-    ) -> Option<()> {
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
+    /// Folds `LINES`, or as many as there are, slice after slice; `None` if they reach past the end of the input.
+    fn lines<const LINES: usize>(&mut self, runs: &Elements, lines: usize, slices: Line) -> Option<()> {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
         lanes.enter(
             #[inline(always)]
             || {
-                // Of its own, for the compiler to know what it is.
-                let slices = Line { count: if SLICES > 0 { SLICES } else { slices.count }, ..slices };
+                // Of their own, for the compiler to know what they are.
+                let slices = Line { count: if LINES > 0 { 1 } else { slices.count }, ..slices };
                 let lines = if LINES > 0 { LINES } else { lines };
                 let Elements { block, len, .. } = *runs;
                 let whole = len.max(L::N);
                 let reach = (slices.count - 1).checked_mul(slices.step)?.checked_add(whole)?;
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
-                let mut tile = RunsMut::new(self.tile.write(), &block, runs.to, whole)?;
+                let mut tile = RunsMut::new(self.tile.write(), &block, runs.to, [1, 0], whole)?;
                 each_run!(block.count, |run| {
+                    let (from, mut tile) = (from.run(run)?, tile.run(run)?);
+                    let (number, cells, many) = (runs.number_of(run), runs.cells, LINES == 0);
                     each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
-                        let acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, i, runs, slices)?;
-                        write(lanes, reduce, acc, tile.at(run, i));
+                        let acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, i, number, cells, slices, many)?;
+                        write(lanes, reduce, acc, tile.at(i)?);
                     });
                 });
                 Some(())
@@ -363,30 +347,29 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
     }
 
     /// Folds each `TAPS` cells, or as many as there are, into the first of them.
-    fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize) {
+    fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize) -> Option<()> {
         let (lanes, reduce) = (self.lanes, self.reduce);
         lanes.enter(
             #[inline(always)]
             || {
-                let window = Window { lanes, reduce, first: 0, dilation: 0 };
-                let taps = if TAPS > 0 { TAPS } else { taps };
+                let window = Window { lanes, reduce, first: 0, dilation: 0, many: TAPS == 0 };
+                let (taps, whole) = (if TAPS > 0 { TAPS } else { taps }, len.next_multiple_of(L::N));
                 let one = &Block { count: [1; 2], from: [0; 2], to: [0; 2] };
                 // Cells are read before they are written, and none that was is read again: a vector may lie past the end, but none
                 // overlaps its neighbour.
-                each_tile!(len.next_multiple_of(L::N), L::N, wide::<T, L, R>(), |i, V| {
-                    let Some(runs) = Runs::new(self.tile.read(), one, i, [taps, apart], V * L::N) else { return };
-                    let Some(acc) = runs.column([0; 2], 0).and_then(|column| window.fold::<T, V>(column)) else {
-                        return;
-                    };
-                    let Some(mut to) = RunsMut::new(self.tile.write(), one, i, V * L::N) else { return };
-                    write(lanes, reduce, acc, to.at([0; 2], 0));
+                let mut runs = RunsMut::new(self.tile.write(), one, 0, [taps, apart], whole)?;
+                let mut run = runs.run([0; 2])?;
+                each_tile!(whole, L::N, wide::<T, L, R>(), |i, V| {
+                    let acc = window.fold::<T, V>(run.column(i)?)?;
+                    write(lanes, reduce, acc, run.at(i)?);
                 });
+                Some(())
             },
-        );
+        )
     }
 
-    /// Results of windows of `TAPS` columns, or of as many as there are; of whole vectors if the outputs are `DENSE`.
-    fn columns<const TAPS: usize, const DENSE: bool>(&mut self, outputs: &Outputs) -> Option<()> {
+    /// Results of windows of `TAPS` columns, or of as many as there are.
+    fn columns<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
         let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
         lanes.enter(
             #[inline(always)]
@@ -396,14 +379,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
                 let taps = if TAPS > 0 { TAPS } else { outputs.taps };
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], len.max(L::N))?;
                 let mut nothing = NOTHING;
-                let reach = if DENSE { len } else { 1 };
-                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, reach)?;
-                let window = Window { lanes, reduce, first, dilation };
+                let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, TAPS > 0)?;
+                let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
                 each_run!(block.count, |run| {
-                    each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
-                        let acc = window.fold::<T, V>(from.column(run, i)?)?;
-                        let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
-                        put::<T, L, V, DENSE>(lanes, results, &mut to, outputs, run, i);
+                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
+                        let acc = window.fold::<T, V>(from.column(i)?)?;
+                        to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
                         if R::HAS_SIDE {
                             let n = (V * L::N).min(len - i);
                             reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
@@ -415,8 +397,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
         )
     }
 
-    /// Results of every other window of `TAPS` columns, or of as many as there are: one column of two is at even places, and the
-    /// other one at odd ones.
+    /// Results of every other window of `TAPS` columns.
     fn columns_halved<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
         let (lanes, reduce) = (self.lanes, self.reduce);
         lanes.enter(
@@ -424,15 +405,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
             || {
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
                 let Outputs { block, apart, len, .. } = *outputs;
-                let taps = if TAPS > 0 { TAPS } else { outputs.taps };
-                let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], 2 * len)?;
+                let from = Runs::new(self.tile.read(), &block, outputs.at, [TAPS, apart], 2 * len)?;
                 let mut nothing = NOTHING;
-                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, len)?;
-                let window = Window { lanes, reduce, first: 0, dilation: 0 };
+                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
+                let window = Window { lanes, reduce, first: 0, dilation: 0, many: false };
                 each_run!(block.count, |run| {
+                    let (from, mut to) = (from.run(run)?, to.run(run)?);
                     each_tile!(len, L::N, 1, |i, V| {
-                        let mut column = from.column(run, 2 * i)?;
-                        let acc = if taps == 2 && apart == 1 {
+                        let mut column = from.column(2 * i)?;
+                        let acc = if TAPS == 2 && apart == 1 {
+                            // One column of two is at even places, the other one at odd ones.
                             let [a, b] = read::<T, L, R, 2>(lanes, reduce, column.next()?);
                             let (even, odd) = reduce.unzip(lanes, a, b);
                             reduce.merge_columns(lanes, even, odd)
@@ -441,7 +423,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
                             reduce.unzip(lanes, a, b).0
                         };
                         let result = reduce.finish(lanes, acc, &by);
-                        store::<T, L, V>(lanes, [result; V], to.at(run, i));
+                        store::<T, L, V>(lanes, [result; V], to.at(i)?);
                     });
                 });
                 Some(())
@@ -449,22 +431,22 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
         )
     }
 
-    /// Windows of two columns, and of `LINES`, or of as many as there are, straight from these.
-    fn lines_halved<const LINES: usize>(&mut self, runs: &Elements, lines: usize, outputs: &Outputs) -> Option<()> {
+    /// Windows of two columns and two lines, straight from these.
+    fn lines_halved(&mut self, runs: &Elements, outputs: &Outputs) -> Option<()> {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
         lanes.enter(
             #[inline(always)]
             || {
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
                 let (block, len) = (runs.block, outputs.len);
-                let lines = if LINES > 0 { LINES } else { lines };
-                let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], 2 * len)?;
+                let from = Runs::new((data, &NOTHING), &block, runs.from, [2, runs.apart], 2 * len)?;
                 let mut nothing = NOTHING;
-                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, len)?;
+                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
                 let ahead = size_of_val(data) > CACHED;
                 each_run!(block.count, |run| {
-                    each_tile!(len, L::N, if R::IS_LIGHT { L::TILE / 2 } else { 1 }, |i, V| {
-                        let column = from.column::<[Array<T, L>; 2 * V], [(); 2 * V]>(run, 2 * i)?;
+                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    each_tile!(len, L::N, L::TILE / 2, |i, V| {
+                        let mut column = from.column::<[Array<T, L>; 2 * V], [(); 2 * V]>(2 * i)?;
                         if ahead {
                             for (elements, _) in column {
                                 for line in 0..size_of_val(elements).div_ceil(LINE) {
@@ -473,27 +455,22 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Pass<'_, '_, 
                                 }
                             }
                         }
-                        let acc = fold_lines::<T, L, R, { 2 * V }>(lanes, reduce, column, None, 0, 0)?;
+                        let first = lifted::<T, L, R, { 2 * V }>(lanes, reduce, column.next()?.0, 0);
+                        let acc = fold_lines(lanes, reduce, first, column, 0, 0, false);
                         let results = array!(V, |v| {
                             let (even, odd) = reduce.unzip(lanes, acc[2 * v], acc[2 * v + 1]);
                             reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by)
                         });
-                        store::<T, L, V>(lanes, results, to.at(run, i));
+                        store::<T, L, V>(lanes, results, to.at(i)?);
                     });
                 });
                 Some(())
             },
         )
     }
-}
 
-impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     /// Windows of `ROWS` and `COLUMNS`, or of as many as there are: each column from top to bottom, then from left to right.
-    fn window<const ROWS: usize, const COLUMNS: usize, const DENSE: bool>(
-        &mut self,
-        windows: &Windows,
-        outputs: &Outputs,
-    ) -> Option<()> {
+    fn window<const ROWS: usize, const COLUMNS: usize>(&mut self, windows: &Windows, outputs: &Outputs) -> Option<()> {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
         let beside = &mut *self.beside;
         lanes.enter(
@@ -509,20 +486,28 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let more = |line: Line| (line.count - 1).checked_mul(line.step);
                 let reach = more(depth)?.checked_add(more(columns)?)?.checked_add(len.max(L::N))?;
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
-                let (mut nothing, dense) = (NOTHING, if DENSE { len } else { 1 });
-                let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, dense)?;
+                let mut nothing = NOTHING;
+                let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, ROWS > 0)?;
                 each_run!(block.count, |run| {
-                    each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
-                        let (mut at, mut column) = (i, runs);
-                        let mut acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, at, &column, depth)?;
-                        for _ in 1..columns.count {
-                            at = at.wrapping_add(columns.step);
-                            column.number = column.number.wrapping_add(columns.cells);
-                            let next = fold_slices::<T, L, R, V>(lanes, reduce, &from, run, at, &column, depth)?;
-                            acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], next[v]));
+                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
+                        let many = ROWS == 0;
+                        let (mut at, mut number, mut x) = (i, runs.number_of(run), 0);
+                        let mut acc = [reduce.empty(lanes); V];
+                        loop {
+                            let next =
+                                fold_slices::<T, L, R, V>(lanes, reduce, &from, at, number, runs.cells, depth, many)?;
+                            acc = match of(many, x) {
+                                0 => next,
+                                _ => array!(V, |v| reduce.merge_columns(lanes, acc[v], next[v])),
+                            };
+                            x += 1;
+                            if x == columns.count {
+                                break;
+                            }
+                            (at, number) = (at.wrapping_add(columns.step), number.wrapping_add(columns.cells));
                         }
-                        let results = array!(V, |v| reduce.finish(lanes, acc[v], &by));
-                        put::<T, L, V, DENSE>(lanes, results, &mut to, outputs, run, i);
+                        to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
                         if R::HAS_SIDE {
                             let n = (V * L::N).min(len - i);
                             reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
@@ -535,77 +520,170 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     }
 }
 
-/// Folds the arrays at element `i` of a run, from top to bottom and slice after slice.
+/// Cells of runs that merge without a trace; a few at once, where there is room for more.
+#[inline(never)]
+fn pad<C: Copy>(cells: &mut [C], empty: C, block: &Block, at: usize, n: usize) {
+    each_run!(block.count, |run| {
+        let from = at + run[0] * block.to[0] + run[1] * block.to[1];
+        let Some(cells) = from.checked_add(n).and_then(|end| cells.get_mut(from..end)) else { return };
+        let (chunks, rest) = cells.as_chunks_mut::<8>();
+        for chunk in chunks {
+            *chunk = [empty; 8];
+            // Of a loop of few turns no copies are needed.
+            hidden(0);
+        }
+        for cell in rest {
+            *cell = empty;
+            hidden(0);
+        }
+    });
+}
+
+/// Puts outputs side by side.
+#[inline(never)]
+fn compact<C: Copy>(cells: &mut [C], [rows, pitch, outputs]: [usize; 3], skip: usize, width: usize) {
+    for row in 0..rows {
+        let (mut from, mut to) = (row * pitch, row * pitch);
+        for _ in 1..outputs {
+            (from, to) = (from + skip, to + width);
+            for i in 0..width {
+                if let Some(cell) = cells.get(from + i).copied()
+                    && let Some(to) = cells.get_mut(to + i)
+                {
+                    *to = cell;
+                }
+            }
+        }
+    }
+}
+
+/// A number; where there are as `many` turns as there may be, one that the compiler makes no copies of loops for.
 #[inline(always)]
+fn of(many: bool, n: usize) -> usize {
+    if many { hidden(n) } else { n }
+}
+
+/// Folds the arrays at element `i` of a run, from top to bottom and slice after slice; of one slice, or of as `many` as there are.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "a part of two loops")]
 fn fold_slices<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     lanes: L,
     reduce: R,
-    from: &Runs<'_, T, ()>,
-    run: [usize; 2],
+    from: &Run<'_, T, ()>,
     i: usize,
-    runs: &Elements,
+    number: u32,
+    cells: u32,
     slices: Line,
+    many: bool,
 ) -> Option<[R::Acc; V]> {
-    let (mut at, mut number) = (i, runs.number_of(run));
-    let mut acc = fold_lines::<T, L, R, V>(lanes, reduce, from.column(run, at)?, None, number, runs.cells)?;
-    for _ in 1..slices.count {
+    let (mut at, mut number, mut slice) = (i, number, 0);
+    let mut acc = [reduce.empty(lanes); V];
+    loop {
+        let (mut column, mut numbered) = (from.column(at)?, number);
+        if of(many, slice) == 0 {
+            acc = lifted::<T, L, R, V>(lanes, reduce, column.next()?.0, number);
+            numbered = number.wrapping_add(cells);
+        }
+        acc = fold_lines(lanes, reduce, acc, column, numbered, cells, many);
+        slice += 1;
+        if slice == slices.count {
+            return Some(acc);
+        }
         (at, number) = (at.wrapping_add(slices.step), number.wrapping_add(slices.cells));
-        acc = fold_lines::<T, L, R, V>(lanes, reduce, from.column(run, at)?, Some(acc), number, runs.cells)?;
     }
-    Some(acc)
 }
 
-/// Folds one array of each line, from top to bottom, after what is `above` if there is anything. `number` is that of the first
-/// line, `cells` are to the next.
+/// Folds one array of each line, from top to bottom, into what is above. `number` is that of the first line, `cells` are to the next.
 #[inline(always)]
 fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     lanes: L,
     reduce: R,
+    mut acc: [R::Acc; V],
     mut column: Column<'_, T, (), [Array<T, L>; V], [(); V]>,
-    above: Option<[R::Acc; V]>,
     mut number: u32,
     cells: u32,
-) -> Option<[R::Acc; V]> {
-    let mut acc = match above {
-        Some(above) => above,
-        None => {
-            let first = lifted::<T, L, R, V>(lanes, reduce, column.next()?.0, number);
-            number = number.wrapping_add(cells);
-            first
-        }
-    };
+    many: bool,
+) -> [R::Acc; V] {
+    if many {
+        column.hide();
+    }
     if R::IS_LIGHT {
         while let Some([(b, _), (c, _)]) = column.two() {
             let b = lifted::<T, L, R, V>(lanes, reduce, b, number);
             let c = lifted::<T, L, R, V>(lanes, reduce, c, number.wrapping_add(cells));
             acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
             number = number.wrapping_add(cells.wrapping_mul(2));
+            if many {
+                column.hide();
+            }
         }
     }
-    for (below, _) in column {
+    while let Some((below, _)) = column.next() {
         acc = merge(lanes, reduce, acc, lifted::<T, L, R, V>(lanes, reduce, below, number));
         number = number.wrapping_add(cells);
+        if many {
+            column.hide();
+        }
     }
-    Some(acc)
+    acc
 }
 
-/// The results of output `i` of a run and of those after it: whole vectors if the outputs are `DENSE`.
-#[inline(always)]
-fn put<T: Element, L: Lanes<T>, const V: usize, const DENSE: bool>(
-    lanes: L,
-    results: [L::V; V],
-    to: &mut RunsMut<'_, T, ()>,
-    outputs: &Outputs,
-    run: [usize; 2],
-    i: usize,
-) {
-    if DENSE {
-        return store::<T, L, V>(lanes, results, to.at(run, i));
+/// Where the results of runs go.
+struct Results<'r, T> {
+    to: RunsMut<'r, T, ()>,
+    len: usize,
+    step: usize,
+    /// Whether those of whole vectors lie side by side; and whether that is known when compiling.
+    dense: bool,
+    known: bool,
+}
+
+impl<'r, T: Element> Results<'r, T> {
+    /// Of outputs that are `known` to be dense, or may be.
+    #[inline(always)]
+    fn new<L: Lanes<T>>(output: &'r mut [T], nothing: &'r mut [()], outputs: &Outputs, known: bool) -> Option<Self> {
+        let Outputs { block, to, len, step, .. } = outputs;
+        let dense = known || is_dense::<T, L>(outputs);
+        let to = RunsMut::new((output, nothing), block, *to, [1, 0], if dense { *len } else { 1 })?;
+        Some(Self { to, len: *len, step: *step, dense, known })
     }
-    let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
-    store::<T, L, V>(lanes, results, Some((&mut arrays, &mut [(); V])));
-    let elements: &[T] = bytemuck::must_cast_slice(&arrays);
-    to.scatter(run, i, outputs.step, elements.get(..outputs.len - i).unwrap_or(elements));
+
+    #[inline(always)]
+    fn run(&mut self, run: [usize; 2]) -> Option<ResultsOfRun<'_, T>> {
+        let Self { len, step, dense, known, .. } = *self;
+        Some(ResultsOfRun { to: self.to.run(run)?, len, step, dense, known })
+    }
+}
+
+/// Where those of a run go.
+struct ResultsOfRun<'r, T> {
+    to: RunMut<'r, T, ()>,
+    len: usize,
+    step: usize,
+    dense: bool,
+    known: bool,
+}
+
+impl<T: Element> ResultsOfRun<'_, T> {
+    /// Vectors side by side.
+    #[inline(always)]
+    fn wide<L: Lanes<T>, R: Reducer<T>>(&self) -> usize {
+        if self.dense { wide::<T, L, R>() } else { 1 }
+    }
+
+    /// The results of output `i` and of those after it.
+    #[inline(always)]
+    fn put<L: Lanes<T>, const V: usize>(&mut self, lanes: L, results: [L::V; V], i: usize) -> Option<()> {
+        if V > 1 || self.known || of(true, usize::from(self.dense)) > 0 {
+            store::<T, L, V>(lanes, results, self.to.at(i)?);
+            return Some(());
+        }
+        let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
+        store::<T, L, V>(lanes, results, (&mut arrays, &mut [(); V]));
+        let elements: &[T] = bytemuck::must_cast_slice(&arrays);
+        self.to.scatter(i, self.step, elements.get(..self.len - i).unwrap_or(elements));
+        Some(())
+    }
 }
 
 /// Results to memory.
@@ -613,12 +691,10 @@ fn put<T: Element, L: Lanes<T>, const V: usize, const DENSE: bool>(
 fn store<T: Element, L: Lanes<T>, const V: usize>(
     lanes: L,
     results: [L::V; V],
-    to: Place<'_, [Array<T, L>; V], [(); V]>,
+    (arrays, _): (&mut [Array<T, L>; V], &mut [(); V]),
 ) {
-    if let Some((arrays, _)) = to {
-        for v in 0..V {
-            results[v].store(lanes, &mut arrays[v]);
-        }
+    for v in 0..V {
+        results[v].store(lanes, &mut arrays[v]);
     }
 }
 
@@ -640,15 +716,5 @@ fn count_each<T: Element>(job: &Job, first: usize, rows: usize, counts: &mut [T:
     for (i, to) in counts.iter_mut().enumerate() {
         let count = job.divisor.along(&cols, cols.taps((first + i).min(cols.output - 1)));
         *to = T::count(count.wrapping_mul(rows));
-    }
-}
-
-/// Copies a cell to another one.
-#[inline(always)]
-fn move_cell<C: Copy>(cells: &mut [C], from: usize, to: usize) {
-    if let Some(cell) = cells.get(from).copied()
-        && let Some(to) = cells.get_mut(to)
-    {
-        *to = cell;
     }
 }

@@ -71,7 +71,7 @@ where
 fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]: [usize; 2]) -> Part<T, R> {
     let one = T::one();
     let taps = work.job.axes.map(|axis| axis.taps(0));
-    let mut cells = Output { to: 0, taps, from: work.job.from.at(n, c, [0; 3]) }.cells(work.job, work.input);
+    let mut cells = Output { cell: [n, c, 0, 0, 0], to: 0, taps }.cells(work.job, work.input);
     let mut totals = [None; VIRTUAL_LANES];
     loop {
         let mut copy = [T::zeroed(); 8 * VIRTUAL_LANES];

@@ -20,7 +20,6 @@ use super::{Job, Lines, Place};
 use crate::access::{Block, SCRATCH};
 use crate::view::Layout;
 use crate::window::{Axis, Taps};
-use core::iter;
 use core::ops::Range;
 
 /// Rows of outputs that are worth a narrower tile.
@@ -36,6 +35,8 @@ pub(super) struct Traits {
     /// Elements of a vector, and cells that may be written past the end.
     pub(super) lanes: usize,
     pub(super) slack: usize,
+    /// Whether every other column can be taken.
+    pub(super) halves: bool,
     /// As in [`Reducer`](crate::reduce::Reducer).
     pub(super) pads: bool,
     pub(super) divides: bool,
@@ -69,8 +70,8 @@ impl Shape {
     /// `None` if no window fits the tile, or if windows are bins.
     #[inline(never)]
     pub(super) fn of(job: &Job, traits: &Traits) -> Option<Self> {
-        let [depth, rows, cols] = job.axes;
-        let Layout { shape, strides } = job.from;
+        let [depth, rows, cols] = &job.axes;
+        let Layout { shape, strides } = &job.from;
         let together = strides.channel == 1 && shape.channels > 1 && strides.spatial[2] != 1;
         // A run may be written past its end, and rows are read past theirs.
         let room = (SCRATCH.checked_div(traits.cell)?).checked_sub(2 * traits.slack)?;
@@ -247,14 +248,26 @@ impl Run {
     /// The same run without its first `n` outputs.
     fn after(mut self, n: usize) -> Self {
         self.place.cell[4] += n;
-        Self { at: self.at + n * self.skip, to: self.to + n * self.to_col, outputs: self.outputs - n, ..self }
+        (self.at, self.to) = (self.at + n * self.skip, self.to + n * self.to_col);
+        self.outputs -= n;
+        self
+    }
+
+    /// With the divisor of windows that have these taps.
+    #[inline(never)]
+    fn divide(&mut self, job: &Job, [d, r]: [Taps; 2], c: Taps) {
+        self.count = job.divisor.count(&job.axes, [d, r, c]);
+        self.real = d.real.wrapping_mul(r.real).wrapping_mul(c.real) as isize;
     }
 }
 
 /// The work on the tile: each a flat loop over runs.
 pub(super) trait Passes: Fill {
-    /// Folds the lines of each slice into the tile. Runs shorter than a vector are written past their end.
-    fn fold(&mut self, runs: &Elements, lines: usize, slices: Line);
+    /// Folds the lines of each slice into the tile, unless they are read past the end of the input. Runs shorter than a vector are
+    /// read and written past theirs.
+    fn fold(&mut self, runs: &Elements, lines: usize, slices: Line) -> bool;
+    /// The same element by element, and nothing but these.
+    fn fold_each(&mut self, runs: &Elements, lines: usize, slices: Line);
     /// Writes at least `n` cells that merge without a trace, from cell `at` on, in each run of a block.
     fn pad(&mut self, block: &Block, at: usize, n: usize);
     /// Folds columns of the tile, the first `len` of them, each into the first of its window.
@@ -264,8 +277,8 @@ pub(super) trait Passes: Fill {
     fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize);
     /// Folds the columns of windows, and writes the results.
     fn results(&mut self, outputs: &Outputs);
-    /// Pools windows of two columns, which do not overlap, and of so many lines, straight from these; at least a vector of outputs.
-    fn halve(&mut self, runs: &Elements, lines: usize, outputs: &Outputs);
+    /// Pools windows of two columns, which do not overlap, and of two lines, straight from these; at least a vector of outputs.
+    fn halve(&mut self, runs: &Elements, outputs: &Outputs);
 }
 
 /// Outputs without a tap.
@@ -275,8 +288,8 @@ pub(super) trait Fill {
 }
 
 /// Pools every window.
-pub(super) fn walk(job: &Job, traits: &Traits, shape: Shape, passes: &mut dyn Passes) {
-    let [depth, rows, cols] = job.axes;
+pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn Passes) {
+    let [depth, rows, cols] = &job.axes;
     let channels = job.from.shape.channels;
     // What merges without a trace is in all of the tile at first.
     let mut padded = true;
@@ -309,7 +322,7 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: Shape, passes: &mut dyn Pa
 struct Part<'a> {
     job: &'a Job,
     traits: &'a Traits,
-    shape: Shape,
+    shape: &'a Shape,
     /// Image, channel, and position along the depth.
     first: [usize; 3],
     /// Channels.
@@ -326,50 +339,44 @@ impl Part<'_> {
             self.halve(passes);
             return padded;
         }
-        let classes = alike(&self.job.axes[1], &self.rows);
+        let classes = Alike::of(&self.job.axes[1], &self.rows);
         if !padded {
             self.pad(passes, false);
         }
-        for rows in classes.clone() {
-            self.fold(passes, rows);
-        }
+        classes.clone().for_each(|rows| self.fold(passes, rows));
         if self.shape.short {
             self.pad(passes, true);
         }
         // Rows that share their divisor go together; but nothing is written beside results that there are not.
         let all_have_results = !self.traits.beside || !self.job.axes[1].may_be_empty();
         let one = self.shape.flat || all_have_results && (!self.traits.divides || self.has_constant_divisor());
-        let all = one.then(|| self.rows.clone());
-        let classes = all.into_iter().chain(classes.take(if one { 0 } else { usize::MAX }));
-        for rows in classes.clone() {
-            self.borders(passes, rows);
-        }
+        let classes = if one { Alike::all(&self.rows) } else { classes };
+        classes.clone().for_each(|rows| self.borders(passes, rows));
         let columns = self.prepare(passes);
-        for rows in classes {
-            self.inner(passes, rows, columns);
-        }
+        classes.for_each(|rows| self.inner(passes, rows, columns));
         self.fill_empty(passes);
         columns == self.raw() && !self.shape.short
     }
 
     /// Whether windows are pairs of columns that lie side by side, and nothing of them is outside the input.
     fn is_halved(&self) -> bool {
-        let Columns { taps, apart, skip } = self.raw();
-        let axes = &self.job.axes;
-        let is_pair = !self.shape.together && self.job.from.strides.spatial[2] == 1 && [taps, apart, skip] == [2, 1, 2];
+        let (columns, axes) = (self.raw(), &self.job.axes);
+        let is_pair =
+            !self.shape.together && self.job.from.strides.spatial[2] == 1 && [columns.taps, columns.apart] == [2, 1];
         is_pair
-            && axes[0].kernel == 1
-            && self.may_halve()
+            && [axes[0].kernel, axes[1].kernel] == [1, 2]
+            && self.may_halve(columns)
             && axes[2].output >= self.traits.lanes
             && self.cols == (0..axes[2].output)
             && axes.iter().all(Axis::is_whole)
     }
 
-    /// Whether every other column can be taken: at least a vector of outputs, which lie side by side.
-    fn may_halve(&self) -> bool {
+    /// Whether every other column can be taken, of windows of two or three of them: at least a vector of outputs, which lie side by side.
+    fn may_halve(&self, columns: Columns) -> bool {
         let (traits, dense) = (self.traits, self.shape.flat || self.job.to.strides.spatial[2] == 1);
         let rows = if self.shape.flat { self.planes() * self.rows.len() } else { 1 };
-        dense && self.width() == 1 && traits.lanes > 1 && !traits.beside && self.inside().len() * rows >= traits.lanes
+        let may = traits.halves && columns.skip == 2 && matches!(columns.taps, 2 | 3);
+        may && dense && self.width() == 1 && self.inside().len() * rows >= traits.lanes
     }
 
     /// Such windows need no tile.
@@ -381,7 +388,7 @@ impl Part<'_> {
         let runs = self.elements(&self.rows, &lines);
         // Written where the outputs are.
         let runs = Elements { block: Block { to: block.to, ..runs.block }, ..runs };
-        passes.halve(&runs, lines.rows.count, &self.outputs(&block, &run));
+        passes.halve(&runs, &self.outputs(&block, &run));
     }
 
     /// The outputs of runs that lie in the output as they do in the tile.
@@ -410,23 +417,22 @@ impl Part<'_> {
     /// The results of a run in each row of a block.
     #[inline(never)]
     fn results(&self, passes: &mut dyn Passes, block: &Block, run: &Run) {
-        let outputs = self.outputs(block, run);
+        let mut outputs = self.outputs(block, run);
         let lanes = self.traits.lanes;
-        let halved = self.may_halve() && run.skip == 2;
+        let halved = self.may_halve(Columns { taps: run.taps, apart: run.apart, skip: run.skip });
         if !run.follows || run.skip != run.width && !halved {
             // Each output by itself.
-            for plane in 0..block.count[0] {
-                let mut place = run.place;
-                place.cell[1] += plane;
-                let block = Block {
-                    count: [block.count[1], run.outputs],
-                    from: [block.from[1], run.skip],
-                    to: [block.to[1], run.to_col],
-                };
-                let (at, to) =
-                    (outputs.at + plane * self.plane_pitch(), outputs.to + plane * self.job.to.strides.channel);
-                let (len, step, halved, axes) = (run.width, run.to_channel, false, [3, 4]);
-                passes.results(&Outputs { block, at, to, len, step, halved, place, axes, ..outputs });
+            outputs.block = Block {
+                count: [block.count[1], run.outputs],
+                from: [block.from[1], run.skip],
+                to: [block.to[1], run.to_col],
+            };
+            (outputs.len, outputs.step, outputs.halved, outputs.axes) = (run.width, run.to_channel, false, [3, 4]);
+            for _ in 0..block.count[0] {
+                passes.results(&outputs);
+                outputs.place.cell[1] += 1;
+                outputs.at += self.plane_pitch();
+                outputs.to += self.job.to.strides.channel;
             }
             return;
         }
@@ -435,16 +441,18 @@ impl Part<'_> {
         let (len, vector) = (outputs.len, lanes.min(outputs.len));
         let last = self.job.axes[2].output.saturating_sub(lanes);
         // Those between them first: in whole vectors, which may overlap the ends.
-        let between = (len - vector).min(vector).min((len - vector).saturating_sub(lanes))..len - vector;
+        let between = (len - vector).min(vector).min((len - vector).saturating_sub(lanes));
         let parts = [
-            (if len > 2 * vector { between } else { 0..0 }, None),
-            (0..vector, Some((0, rows))),
-            (len - vector..if vector == len { 0 } else { len }, Some((last, rows))),
+            (between, if len > 2 * vector { len - vector } else { 0 }, None),
+            (0, vector, Some((0, rows))),
+            (len - vector, if vector == len { 0 } else { len }, Some((last, rows))),
         ];
-        for (range, edge) in parts {
-            if !range.is_empty() {
-                let (at, to) = (outputs.at + range.start * run.skip, outputs.to + range.start * outputs.step);
-                passes.results(&Outputs { at, to, len: range.len(), edge, ..outputs });
+        let (at, to) = (outputs.at, outputs.to);
+        for (start, end, edge) in parts {
+            if start < end {
+                (outputs.at, outputs.to) = (at + start * run.skip, to + start * outputs.step);
+                (outputs.len, outputs.edge) = (end - start, edge);
+                passes.results(&outputs);
             }
         }
     }
@@ -454,11 +462,11 @@ impl Part<'_> {
     }
 
     fn depth_taps(&self) -> Taps {
-        self.job.axes[0].taps(self.first[2])
+        self.job.axes[0].outlined_taps(self.first[2])
     }
 
     fn taps(&self, y: usize) -> [Taps; 2] {
-        [self.depth_taps(), self.job.axes[1].taps(y)]
+        [self.depth_taps(), self.job.axes[1].outlined_taps(y)]
     }
 
     fn planes(&self) -> usize {
@@ -481,7 +489,7 @@ impl Part<'_> {
 
     /// Columns of the tile: before the first real one, those, and all; and the first real column of the input.
     fn extents(&self) -> ([usize; 3], usize) {
-        let cols = self.job.axes[2];
+        let cols = &self.job.axes[2];
         let start = self.cols.start * cols.stride;
         let columns = (self.cols.len() - 1) * cols.stride + cols.span;
         let lead = cols.pad_start.saturating_sub(start).min(columns);
@@ -501,12 +509,12 @@ impl Part<'_> {
         let runs = self.elements(&rows, &lines);
         // The longer axis is walked inside the other one.
         let runs = if runs.block.count[1] == 1 { runs.swapped() } else { runs };
-        passes.fold(&runs, lines.rows.count, lines.depth);
+        fold_all(passes, &runs, lines.rows.count, lines.depth);
     }
 
     /// The first lines of rows of outputs.
     fn elements(&self, rows: &Range<usize>, lines: &Lines) -> Elements {
-        let (strides, shape) = (self.job.from.strides, self.job.from.shape);
+        let (strides, shape) = (&self.job.from.strides, &self.job.from.shape);
         let ([lead, real, _], first) = self.extents();
         let (step, width, pitch, stride) =
             (strides.spatial[2], self.width(), self.shape.pitch, self.job.axes[1].stride);
@@ -553,14 +561,14 @@ impl Part<'_> {
             return None;
         }
         let (job, shape, [n, c, z], x) = (self.job, self.shape, self.first, self.cols.start);
-        let (cols, strides, width) = (job.axes[2], job.to.strides, self.width());
+        let (cols, strides, width) = (&job.axes[2], &job.to.strides, self.width());
         let block = Block {
             count: [self.planes(), rows.len()],
             from: [self.plane_pitch(), shape.pitch],
             to: [strides.channel, strides.spatial[1]],
         };
         let Columns { taps: columns, apart, skip } = columns;
-        let run = Run {
+        let mut run = Run {
             at: self.row_at(y),
             tap: 0,
             taps: columns,
@@ -578,18 +586,13 @@ impl Part<'_> {
             edges: None,
         };
         let whole = Taps { start: 0, real: cols.kernel, padded: cols.kernel };
-        Some((block, self.divided(run, taps, whole)))
-    }
-
-    /// The run with the divisor of windows that have these taps.
-    fn divided(&self, run: Run, [d, r]: [Taps; 2], c: Taps) -> Run {
-        let real = d.real.wrapping_mul(r.real).wrapping_mul(c.real) as isize;
-        Run { count: self.job.divisor.count(&self.job.axes, [d, r, c]), real, ..run }
+        run.divide(job, taps, whole);
+        Some((block, run))
     }
 
     /// The columns of the tile as they are folded into it.
     fn raw(&self) -> Columns {
-        let (cols, width) = (self.job.axes[2], self.width());
+        let (cols, width) = (&self.job.axes[2], self.width());
         // To a second output, if there is one; else all of the row is of the first.
         let skip = if cols.output == 1 { self.shape.pitch } else { cols.stride * width };
         Columns { taps: cols.kernel, apart: cols.dilation.wrapping_mul(width), skip }
@@ -609,7 +612,7 @@ impl Part<'_> {
 
     /// Whether the divisors of columns at both ends are found within a vector.
     fn has_edges(&self) -> bool {
-        let (cols, inside) = (self.job.axes[2], self.inside());
+        let (cols, inside) = (&self.job.axes[2], self.inside());
         let is_row = self.cols == (0..cols.output) && self.width() == 1;
         self.traits.edges && is_row && inside.start.max(cols.output - inside.end) <= self.traits.lanes
     }
@@ -621,18 +624,20 @@ impl Part<'_> {
             return;
         }
         let Some((block, run)) = self.run(&rows, self.raw()) else { return };
-        let (cols, inside, taps) = (self.job.axes[2], self.inside(), self.taps(rows.start));
-        for x in (self.cols.start..inside.start).chain(inside.end..self.cols.end) {
-            let columns = cols.taps(x);
+        let (cols, inside, taps) = (&self.job.axes[2], self.inside(), self.taps(rows.start));
+        for x in self.cols.clone().filter(|x| !inside.contains(x)) {
+            let columns = cols.outlined_taps(x);
             if columns.real == 0 {
                 continue;
             }
             // Columns of the tile before the first real tap.
             let before = (columns.start + cols.pad_start).saturating_sub(x * cols.stride);
-            let tap = before.checked_div(cols.dilation).unwrap_or(0);
-            let run = run.after(x - self.cols.start);
-            let run = Run { at: run.at + before * run.width, tap, taps: columns.real, outputs: 1, ..run };
-            self.results(passes, &block, &self.divided(run, taps, columns));
+            let mut run = run.after(x - self.cols.start);
+            run.at += before * run.width;
+            run.tap = before.checked_div(cols.dilation).unwrap_or(0);
+            (run.taps, run.outputs) = (columns.real, 1);
+            run.divide(self.job, taps, columns);
+            self.results(passes, &block, &run);
         }
     }
 
@@ -654,7 +659,7 @@ impl Part<'_> {
             }
             columns = Columns { taps: 2, apart: (taps - done) * apart, ..columns };
         }
-        let halved = columns.skip == 2 && self.may_halve();
+        let halved = self.may_halve(columns);
         if columns.skip > width && width < self.traits.lanes && !halved && self.traits.pads {
             passes.fold_in_place(len, columns.taps, columns.apart);
             let flat = [1, 0, rows * outputs];
@@ -673,12 +678,13 @@ impl Part<'_> {
             // One long row; an axis of one cell has any stride, but rows that follow each other are dense.
             let outputs = run.outputs * rows.len() * self.planes();
             let block = Block { count: [1; 2], from: [0; 2], to: [0; 2] };
-            run = Run { outputs, to_col: run.width, to_channel: 1, follows: true, ..run };
+            (run.outputs, run.to_col, run.to_channel, run.follows) = (outputs, run.width, 1, true);
             return self.results(passes, &block, &run);
         }
         if self.are_clipped() {
             let inside = self.inside();
-            run = Run { outputs: inside.len(), ..run.after(inside.start - self.cols.start) };
+            run = run.after(inside.start - self.cols.start);
+            run.outputs = inside.len();
         } else if self.traits.divides && !self.has_constant_divisor() && self.inside() != self.cols {
             run.edges = Some(self.job.divisor.rows(&self.job.axes, self.taps(rows.start)));
         }
@@ -690,19 +696,30 @@ impl Part<'_> {
     /// Fills the outputs whose windows have no tap.
     #[inline(never)]
     fn fill_empty(&self, passes: &mut dyn Passes) {
-        let [depth, rows, cols] = self.job.axes;
-        if !depth.may_be_empty() && !rows.may_be_empty() && !cols.may_be_empty() {
-            return;
-        }
-        let ([n, c, z], to) = (self.first, self.job.to);
-        for y in self.rows.clone() {
-            let row_is_empty = self.taps(y).iter().any(|taps| taps.real == 0);
-            for x in self.cols.clone() {
-                if row_is_empty || cols.taps(x).real == 0 {
-                    passes.fill(to.at(n, c, [z, y, x]), to.strides.channel, self.step);
+        if self.job.axes.iter().any(Axis::may_be_empty) {
+            for rows in Alike::of(&self.job.axes[1], &self.rows) {
+                for cols in Alike::of(&self.job.axes[2], &self.cols) {
+                    fill_empty(self.job, self.first, &rows, &cols, self.step, passes);
                 }
             }
         }
+    }
+}
+
+/// Folds as many runs as possible by vectors, and the others element by element.
+fn fold_all(passes: &mut dyn Passes, runs: &Elements, lines: usize, slices: Line) {
+    let axis = usize::from(runs.block.count[0] == 1);
+    let count = runs.block.count[axis];
+    let mut inside = if runs.step == 1 && !runs.exact { count } else { 0 };
+    // Runs shorter than a vector are read past their end, but the last ones must not be past the end of the input.
+    while inside > 0 && !passes.fold(&runs.part(axis, 0, inside), lines, slices) {
+        inside -= 1;
+    }
+    if axis == 0 {
+        // Not of the last planes either, but for the last rows of these.
+        (inside..count).for_each(|plane| fold_all(passes, &runs.part(axis, plane, 1), lines, slices));
+    } else if inside < count {
+        passes.fold_each(&runs.part(axis, inside, count - inside), lines, slices);
     }
 }
 
@@ -714,11 +731,62 @@ struct Columns {
     skip: usize,
 }
 
-/// Windows along an axis, `within` a range: those whose taps are in the same places together, the others one by one.
-pub(super) fn alike(axis: &Axis, within: &Range<usize>) -> impl Iterator<Item = Range<usize>> + Clone + use<> {
-    let inside = clamp(if axis.bins { 0..0 } else { axis.interior() }, within);
-    let borders = (within.start..inside.start).chain(inside.end..within.end).map(|i| i..i + 1);
-    borders.chain(iter::once(inside)).filter(|range| !range.is_empty())
+/// Windows along an axis, from the first to the last: those whose taps are in the same places together, the others one by one.
+#[derive(Clone)]
+pub(super) struct Alike {
+    next: usize,
+    end: usize,
+    together: Range<usize>,
+}
+
+impl Alike {
+    /// Those `within` a range.
+    #[inline(never)]
+    pub(super) fn of(axis: &Axis, within: &Range<usize>) -> Self {
+        let together = clamp(if axis.bins { 0..0 } else { axis.interior() }, within);
+        Self { next: within.start, end: within.end, together }
+    }
+
+    /// All of a range.
+    fn all(within: &Range<usize>) -> Self {
+        Self { next: within.start, end: within.end, together: within.clone() }
+    }
+}
+
+impl Iterator for Alike {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let start = self.next;
+        if start >= self.end {
+            return None;
+        }
+        self.next = if self.together.contains(&start) { self.together.end } else { start + 1 };
+        Some(start..self.next)
+    }
+}
+
+/// Fills the outputs without a tap of windows that are clipped alike, of `channels` from channel `c` on. Gives whether there are such.
+#[inline(never)]
+pub(super) fn fill_empty(
+    job: &Job,
+    [n, c, z]: [usize; 3],
+    rows: &Range<usize>,
+    cols: &Range<usize>,
+    channels: usize,
+    to: &mut dyn Fill,
+) -> bool {
+    let [depth_axis, row_axis, col_axis] = &job.axes;
+    let taps = [depth_axis.outlined_taps(z), row_axis.outlined_taps(rows.start), col_axis.outlined_taps(cols.start)];
+    let are_empty = taps.iter().any(|taps| taps.real == 0);
+    if are_empty {
+        for y in rows.clone() {
+            for x in cols.clone() {
+                to.fill(job.to.at(n, c, [z, y, x]), job.to.strides.channel, channels);
+            }
+        }
+    }
+    are_empty
 }
 
 fn clamp(inner: Range<usize>, outer: &Range<usize>) -> Range<usize> {

@@ -10,10 +10,9 @@
 //! arithmetic, the same for every element, reducer and instruction set; `passes` does the work.
 
 use super::lines::{Line, Lines};
-use super::tile::{Elements, Fill, Outputs, alike};
+use super::tile::{Alike, Elements, Fill, Outputs, fill_empty};
 use super::{Job, Place};
 use crate::access::Block;
-use crate::window::Taps;
 use core::ops::Range;
 
 /// The taps of windows that are clipped alike.
@@ -34,15 +33,17 @@ pub(super) trait Direct: Fill {
 
 /// Pools every window; of all channels at once, if these are `together`.
 pub(super) fn walk(job: &Job, together: bool, direct: &mut dyn Direct) {
-    let shape = job.from.shape;
-    let channels = if together { 1 } else { shape.channels };
-    let [rows, cols] = [&job.axes[1], &job.axes[2]].map(|axis| alike(axis, &(0..axis.output)));
+    let (shape, [depth, rows, cols]) = (&job.from.shape, &job.axes);
+    let (channels, len) = if together { (1, shape.channels) } else { (shape.channels, 1) };
+    let [rows, cols] = [rows, cols].map(|axis| Alike::of(axis, &(0..axis.output)));
     for n in 0..shape.batch {
         for c in 0..channels {
-            for z in 0..job.axes[0].output {
+            for z in 0..depth.output {
                 for rows in rows.clone() {
                     for cols in cols.clone() {
-                        pool(job, together, [n, c, z], &rows, &cols, direct);
+                        if !fill_empty(job, [n, c, z], &rows, &cols, len, direct) {
+                            pool(job, len, [n, c, z], &rows, &cols, direct);
+                        }
                     }
                 }
             }
@@ -50,30 +51,19 @@ pub(super) fn walk(job: &Job, together: bool, direct: &mut dyn Direct) {
     }
 }
 
+/// Pools windows that are clipped alike, of `len` channels.
 #[inline(never)]
 fn pool(
     job: &Job,
-    together: bool,
+    len: usize,
     [n, c, z]: [usize; 3],
     rows: &Range<usize>,
     cols: &Range<usize>,
     direct: &mut dyn Direct,
 ) {
-    let (from, to, [depth_axis, row_axis, col_axis]) = (job.from, job.to, job.axes);
+    let (from, to, [depth_axis, row_axis, col_axis]) = (&job.from, &job.to, &job.axes);
     let (y, x) = (rows.start, cols.start);
-    let taps = [depth_axis.taps(z), row_axis.taps(y), col_axis.taps(x)];
-    let [d, r, columns] = taps;
-    let len = if together { from.shape.channels } else { 1 };
-    let first = to.at(n, c, [z, y, x]);
-    if taps.iter().any(|taps| taps.real == 0) {
-        for y in 0..rows.len() {
-            for x in 0..cols.len() {
-                let at = first + y * to.strides.spatial[1] + x * to.strides.spatial[2];
-                direct.fill(at, to.strides.channel, len);
-            }
-        }
-        return;
-    }
+    let [d, r, columns] = [depth_axis.outlined_taps(z), row_axis.outlined_taps(y), col_axis.outlined_taps(x)];
     let lines = Lines::of(job, [n, c], [d, r]);
     let [_, row_stride, col_stride] = from.strides.spatial;
     let (row, col) = (row_axis.stride.wrapping_mul(row_stride), col_axis.stride.wrapping_mul(col_stride));
@@ -93,13 +83,14 @@ fn pool(
         numbers: [row_axis.stride.wrapping_mul(from.shape.spatial[2]) as u32, 0],
         cells: lines.rows.cells,
     };
+    let count = job.divisor.count(&job.axes, [d, r, columns]);
+    let real = d.real.wrapping_mul(r.real).wrapping_mul(columns.real) as isize;
     let columns =
         Line { count: columns.real, step: col_stride.wrapping_mul(col_axis.dilation), cells: col_axis.dilation as u32 };
-    let count = |taps: [Taps; 3]| job.divisor.count(&job.axes, taps);
     let outputs = Outputs {
         block,
         at: 0,
-        to: first,
+        to: to.at(n, c, [z, y, x]),
         len,
         step: to.strides.channel,
         halved: false,
@@ -107,10 +98,10 @@ fn pool(
         apart: columns.step,
         first: 0,
         dilation: 0,
-        count: count(taps),
-        real: taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real)) as isize,
+        count,
+        real,
         edge: None,
-        place: Place { cell: [n, c, z, y, x], along_channels: together },
+        place: Place { cell: [n, c, z, y, x], along_channels: len > 1 },
         axes: [3, 4],
     };
     direct.windows(&Windows { runs, lines: lines.rows.count, depth: lines.depth, columns }, &outputs);

@@ -96,11 +96,6 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn maximum_number(self, a: [$T; $n], b: [$T; $n]) -> [$T; $n] {
-                zip(a, b, |a, b| Lanes::<$T>::maximum_number(Scalar, a, b))
-            }
-
-            #[inline(always)]
             fn clamp(self, v: [$T; $n], low: [$T; $n], high: [$T; $n]) -> [$T; $n] {
                 core::array::from_fn(|i| Lanes::<$T>::clamp(Scalar, v[i], low[i], high[i]))
             }

@@ -203,14 +203,6 @@ macro_rules! float {
             }
 
             #[inline(always)]
-            fn maximum_number(self, a: $V, b: $V) -> $V {
-                // `max` gives `a` here where either is NaN: right unless `a` is the NaN.
-                let wrong = safe!($cmp::<_CMP_UNORD_Q>(a.0, a.0));
-                let max = safe!($max(b.0, a.0));
-                $V(safe!($blend(max, b.0, wrong)))
-            }
-
-            #[inline(always)]
             fn clamp(self, v: $V, low: $V, high: $V) -> $V {
                 // Equal or unordered gives the second operand, which is `v`.
                 let v = safe!($max(low.0, v.0));
@@ -268,12 +260,12 @@ float! {
     F32x8: f32, 8, indices U32x8, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_or_ps, _mm256_and_ps,
         _mm256_blendv_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps {
         #[inline(always)]
-        fn pick<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
+        fn pick<const ANY_ORDER: bool>(
             self,
             (a, ai): (F32x8, U32x8),
             (b, bi): (F32x8, U32x8),
         ) -> (F32x8, U32x8) {
-            let takes = safe!(picks::<IGNORE_NAN, ANY_ORDER>((a.0, ai.0), (b.0, bi.0)));
+            let takes = safe!(picks::<ANY_ORDER>((a.0, ai.0), (b.0, bi.0)));
             let v = safe!(_mm256_blendv_ps(a.0, b.0, takes));
             let mask: __m256i = bytemuck::must_cast(takes);
             (F32x8(v), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
@@ -286,18 +278,13 @@ float! {
 /// Where `b` is to be picked rather than `a`; see [`super::picks`].
 #[target_feature(enable = "avx2")]
 #[inline]
-fn picks<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
-    (a, ai): (__m256, __m256i),
-    (b, bi): (__m256, __m256i),
-) -> __m256 {
+fn picks<const ANY_ORDER: bool>((a, ai): (__m256, __m256i), (b, bi): (__m256, __m256i)) -> __m256 {
     let greater = _mm256_cmp_ps::<_CMP_GT_OQ>(b, a);
-    let x = if IGNORE_NAN { a } else { b };
-    let nan = _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x);
+    let nan = _mm256_cmp_ps::<_CMP_UNORD_Q>(b, b);
     if !ANY_ORDER {
         return _mm256_or_ps(greater, nan);
     }
-    let y = if IGNORE_NAN { b } else { a };
-    let number = _mm256_cmp_ps::<_CMP_ORD_Q>(y, y);
+    let number = _mm256_cmp_ps::<_CMP_ORD_Q>(a, a);
     // Cells of a plane are numbered below 2^32: flipped, the first bit orders them as signed numbers do.
     let flip = _mm256_set1_epi32(i32::MIN);
     let later = _mm256_cmpgt_epi32(_mm256_xor_si256(bi, flip), _mm256_xor_si256(ai, flip));
@@ -347,11 +334,6 @@ macro_rules! integer {
 
             #[inline(always)]
             fn maximum(self, a: $V, b: $V) -> $V {
-                $V(safe!($max(a.0, b.0)))
-            }
-
-            #[inline(always)]
-            fn maximum_number(self, a: $V, b: $V) -> $V {
                 $V(safe!($max(a.0, b.0)))
             }
 

@@ -68,11 +68,6 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn maximum_number(self, a: Self::V, b: Self::V) -> Self::V {
-                Widened(Lanes::<f32>::maximum_number(self, a.0, b.0), PhantomData)
-            }
-
-            #[inline(always)]
             fn clamp(self, v: Self::V, low: Self::V, high: Self::V) -> Self::V {
                 Widened(Lanes::<f32>::clamp(self, v.0, low.0, high.0), PhantomData)
             }
@@ -115,12 +110,12 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn pick<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
+            fn pick<const ANY_ORDER: bool>(
                 self,
                 (a, ai): (Self::V, Self::Index),
                 (b, bi): (Self::V, Self::Index),
             ) -> (Self::V, Self::Index) {
-                let (v, i) = Lanes::<f32>::pick::<IGNORE_NAN, ANY_ORDER>(self, (a.0, ai), (b.0, bi));
+                let (v, i) = Lanes::<f32>::pick::<ANY_ORDER>(self, (a.0, ai), (b.0, bi));
                 (Widened(v, PhantomData), i)
             }
         }

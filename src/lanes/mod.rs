@@ -10,9 +10,11 @@
 
 #[cfg(feature = "half")]
 mod half;
+mod hidden;
 mod prefetch;
 mod read;
 mod scalar;
+pub(crate) use hidden::hidden;
 pub(crate) use prefetch::{Cache, LINE, PREFETCHES, prefetch};
 pub(crate) use read::{Floats, Read};
 pub(crate) use scalar::Scalar;
@@ -163,8 +165,6 @@ pub trait Lanes<T: Element>: Instructions {
     fn maximum_of_three(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
         self.maximum(self.maximum(a, b), c)
     }
-    /// The greater of each pair; the other one if one is NaN.
-    fn maximum_number(self, a: Self::V, b: Self::V) -> Self::V;
     /// `low` where `v < low`, `high` where `v > high`, else `v`; NaN stays.
     fn clamp(self, v: Self::V, low: Self::V, high: Self::V) -> Self::V;
     /// Elements as sums of one term each.
@@ -193,10 +193,10 @@ pub trait Lanes<T: Element>: Instructions {
     /// Sums of few as sums.
     fn many(self, few: Self::Few) -> Self::Sum;
 
-    /// Of each pair the greater with its index, and of equals the first. The last NaN is greater than all, or less
-    /// than all if `IGNORE_NAN`. `b` comes after `a`, unless `ANY_ORDER`: then their indices say which is first.
+    /// Of each pair the greater with its index, and of equals the first. The last NaN is greater than all.
+    /// `b` comes after `a`, unless `ANY_ORDER`: then their indices say which is first.
     #[inline(always)]
-    fn pick<const IGNORE_NAN: bool, const ANY_ORDER: bool>(
+    fn pick<const ANY_ORDER: bool>(
         self,
         (a, ai): (Self::V, Self::Index),
         (b, bi): (Self::V, Self::Index),
@@ -212,7 +212,7 @@ pub trait Lanes<T: Element>: Instructions {
         let a = values.as_mut().iter_mut().zip(indices.as_mut());
         let b = others.as_ref().iter().zip(other_indices.as_ref());
         for ((x, i), (y, j)) in a.zip(b) {
-            let takes = picks::<T, IGNORE_NAN>(*x, *y, !ANY_ORDER || j > i);
+            let takes = picks(*x, *y, !ANY_ORDER || j > i);
             *x = if takes { *y } else { *x };
             *i = if takes { *j } else { *i };
         }
@@ -223,12 +223,11 @@ pub trait Lanes<T: Element>: Instructions {
 /// Whether `y` is to be picked rather than `x`, which comes first unless `y` is `later`.
 #[inline(always)]
 #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
-pub(crate) fn picks<T: Element, const IGNORE_NAN: bool>(x: T, y: T, later: bool) -> bool {
+pub(crate) fn picks<T: Element>(x: T, y: T, later: bool) -> bool {
     let (x_nan, y_nan) = (x != x, y != y);
     let greater = y > x || (y == x && !later);
     // NaN is compared with numbers in vain; of two, the later one is taken.
-    let nan = if IGNORE_NAN { x_nan && (!y_nan || later) } else { y_nan && (!x_nan || later) };
-    greater || nan
+    greater || y_nan && (!x_nan || later)
 }
 
 /// Indices of a backend that has no vectors for as many.

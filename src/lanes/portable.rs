@@ -96,11 +96,6 @@ macro_rules! float {
             }
 
             #[inline(always)]
-            fn maximum_number(self, a: $V, b: $V) -> $V {
-                (a.simd_gt(b) | b.is_nan()).select(a, b)
-            }
-
-            #[inline(always)]
             fn clamp(self, v: $V, low: $V, high: $V) -> $V {
                 let v = v.simd_lt(low).select(low, v);
                 v.simd_gt(high).select(high, v)
@@ -191,11 +186,6 @@ macro_rules! integer {
 
             #[inline(always)]
             fn maximum(self, a: $V, b: $V) -> $V {
-                a.max(b)
-            }
-
-            #[inline(always)]
-            fn maximum_number(self, a: $V, b: $V) -> $V {
                 a.max(b)
             }
 

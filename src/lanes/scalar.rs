@@ -70,11 +70,6 @@ macro_rules! float {
                 if a > b || a.is_nan() { a } else { b }
             }
 
-            #[inline(always)]
-            fn maximum_number(self, a: $T, b: $T) -> $T {
-                if a > b || b.is_nan() { a } else { b }
-            }
-
             clamp!($T);
 
             #[inline(always)]
@@ -148,11 +143,6 @@ macro_rules! integer {
 
             #[inline(always)]
             fn maximum(self, a: $T, b: $T) -> $T {
-                a.max(b)
-            }
-
-            #[inline(always)]
-            fn maximum_number(self, a: $T, b: $T) -> $T {
                 a.max(b)
             }
 

@@ -51,8 +51,8 @@ pub(super) mod sealed {
         const WHOLE: bool = false;
 
         fn output_size(&self, input: [usize; D]) -> Result<[usize; D], PoolError>;
-        /// Three axes, of which the last are those of the input; `None` for one without outputs.
-        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError>;
+        /// The axes, of which the last are those of the input.
+        fn axes(&self, input: [usize; D], axes: &mut [Axis; 3]) -> Result<(), PoolError>;
     }
 
     impl<const D: usize> Axes<D> for Window<D> {
@@ -61,9 +61,8 @@ pub(super) mod sealed {
             Window::output_size(self, input)
         }
 
-        #[inline]
-        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError> {
-            each_axis(input, |i, n| Window::axis(self, i, n).map(Some))
+        fn axes(&self, input: [usize; D], axes: &mut [Axis; 3]) -> Result<(), PoolError> {
+            each_axis(input, axes, |i, n| Window::axis(self, i, n))
         }
     }
 
@@ -77,11 +76,11 @@ pub(super) mod sealed {
             Ok(size)
         }
 
-        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError> {
+        fn axes(&self, input: [usize; D], axes: &mut [Axis; 3]) -> Result<(), PoolError> {
             check_extents(input)?;
-            each_axis(input, |i, n| match self.size[i].unwrap_or(n) {
-                0 => Ok(None),
-                output => bins::<D>(i, n, output).map(Some),
+            each_axis(input, axes, |i, n| match self.size[i].unwrap_or(n) {
+                0 => Ok(Axis::NO_BINS),
+                output => bins::<D>(i, n, output),
             })
         }
     }
@@ -95,10 +94,9 @@ pub(super) mod sealed {
             Ok([1; D])
         }
 
-        #[inline]
-        fn axes(&self, input: [usize; D]) -> Result<[Option<Axis>; 3], PoolError> {
+        fn axes(&self, input: [usize; D], axes: &mut [Axis; 3]) -> Result<(), PoolError> {
             check_extents(input)?;
-            each_axis(input, |i, n| bins::<D>(i, n, 1).map(Some))
+            each_axis(input, axes, |i, n| bins::<D>(i, n, 1))
         }
     }
 
@@ -111,13 +109,13 @@ pub(super) mod sealed {
     #[inline(always)]
     fn each_axis<const D: usize>(
         input: [usize; D],
-        axis: impl Fn(usize, usize) -> Result<Option<Axis>, PoolError>,
-    ) -> Result<[Option<Axis>; 3], PoolError> {
-        let mut axes = [Some(Axis::UNIT); 3];
-        for (i, n) in input.into_iter().enumerate() {
-            axes[3 - D + i] = axis(i, n)?;
+        axes: &mut [Axis; 3],
+        axis: impl Fn(usize, usize) -> Result<Axis, PoolError>,
+    ) -> Result<(), PoolError> {
+        for ((i, n), to) in input.into_iter().enumerate().zip(&mut axes[3 - D..]) {
+            *to = axis(i, n)?;
         }
-        Ok(axes)
+        Ok(())
     }
 
     /// That there are cells, and not more than can be counted in signed numbers: strides of zero can

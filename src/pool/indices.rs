@@ -2,12 +2,13 @@
 
 use super::plan::check_shape;
 use super::{Maximum, Pool};
-use crate::dispatch::{Greatest, Isa};
+use crate::dispatch::Isa;
 use crate::element::Element;
 use crate::error::{Argument, PoolError};
 use crate::index::Index;
-use crate::kernel::{Numbering, Numbers, Work};
+use crate::kernel::{Numbering, Numbers, Work, numbers_alone};
 use crate::pool::Geometry;
+use crate::reduce::Bounds;
 use crate::view::{Shape, View, ViewMut};
 
 /// How the cells of an image batch are numbered, from 0, without regard to strides or padding.
@@ -91,8 +92,8 @@ impl<T: Element, G> Pool<Maximum, T, G> {
     where
         G: Geometry<D>,
     {
-        self.with_indices(input, output, indices, layout, |work, numbers, greatest| {
-            T::pick_best(work, greatest, numbers);
+        self.with_indices(input, output, indices, layout, |work, numbers, bounds| {
+            T::pick_best(work, bounds, numbers);
         })
     }
 
@@ -111,8 +112,8 @@ impl<T: Element, G> Pool<Maximum, T, G> {
     where
         G: Geometry<D>,
     {
-        self.with_indices(input, output, indices, layout, |work, numbers, greatest| {
-            T::pick_on(isa, work, greatest, numbers);
+        self.with_indices(input, output, indices, layout, |work, numbers, bounds| {
+            T::pick_on(isa, work, bounds, numbers);
         })
     }
 
@@ -122,15 +123,16 @@ impl<T: Element, G> Pool<Maximum, T, G> {
         output: &mut ViewMut<'_, T, D>,
         indices: &mut ViewMut<'_, I, D>,
         layout: IndexLayout,
-        pick: impl FnOnce(&mut Work<'_, T>, &mut Numbers<'_>, Greatest<T>),
+        pick: impl FnOnce(&mut Work<'_, T>, &mut Numbers<'_>, Bounds<T>),
     ) -> Result<(), PoolError>
     where
         G: Geometry<D>,
     {
         let expected = self.output_shape(input.shape())?;
-        check_shape(Argument::Indices, expected.lift(), indices.shape().lift(), D)?;
+        check_shape(Argument::Indices, &expected.lift(), &indices.shape().lift())?;
         let numbering = layout.numbering::<I>(input.shape().lift())?;
-        let plan = self.prepare(input.layout(), output.layout())?;
+        let mut plan = self.unchecked(input.layout(), output.layout());
+        self.check(&mut plan, input.shape().spatial)?;
         if plan.nothing {
             return Ok(());
         }
@@ -146,7 +148,11 @@ impl<T: Element, G> Pool<Maximum, T, G> {
             numbers.write_none();
         }
         let (job, input, output, fill) = (&plan.job, input.data(), output.data(), plan.fill);
-        pick(&mut Work { job, input, output, fill }, &mut numbers, self.operation.greatest(plan.bounds));
+        let mut work = Work { job, input, output, fill };
+        pick(&mut work, &mut numbers, plan.bounds);
+        if self.operation.ignores_nan::<T>() {
+            numbers_alone::run(&mut work, plan.bounds, Some(&mut numbers));
+        }
         Ok(())
     }
 }

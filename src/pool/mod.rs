@@ -19,10 +19,12 @@ pub use unpool::max_unpool;
 use crate::dispatch::Isa;
 use crate::element::{Element, Float, Integer};
 use crate::error::PoolError;
+use crate::kernel::Job;
 use crate::reduce::Bounds;
 use crate::round::{Quantization, Requantize, Rounding, Rule};
 use crate::view::{Layout, Shape, View, ViewMut};
 use crate::window::{Divisor, Window};
+use core::cmp::Ordering;
 
 /// An operation on the cells that a geometry gathers for each output.
 ///
@@ -330,7 +332,8 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
     where
         G: Geometry<D>,
     {
-        let plan = self.prepare(input.layout(), output.layout())?;
+        let mut plan = self.unchecked(input.layout(), output.layout());
+        self.check(&mut plan, input.shape().spatial)?;
         plan.execute(input.data(), output.data());
         Ok(())
     }
@@ -348,7 +351,8 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
     where
         G: Geometry<D>,
     {
-        let plan = self.prepare(input.layout(), output.layout())?;
+        let mut plan = self.unchecked(input.layout(), output.layout());
+        self.check(&mut plan, input.shape().spatial)?;
         plan.execute_on(isa, input.data(), output.data());
         Ok(())
     }
@@ -373,31 +377,43 @@ impl<O: Operation<T>, T: Element, G> Pool<O, T, G> {
         G: Geometry<D>,
     {
         output.check_distinct()?;
-        let reach = [input.reach()?, output.reach()?];
-        Ok(Plan { reach, ..self.prepare(input, output)? })
+        let mut plan = self.unchecked(input, output);
+        plan.reach = [input.reach()?, output.reach()?];
+        self.check(&mut plan, input.shape.spatial)?;
+        Ok(plan)
     }
 
-    /// All that can be wrong with a call, other than slices.
+    /// A plan that is still to be checked.
     #[inline]
-    fn prepare<const D: usize>(&self, from: Layout<D>, to: Layout<D>) -> Result<Plan<O, T>, PoolError>
+    fn unchecked<const D: usize>(&self, from: Layout<D>, to: Layout<D>) -> Plan<O, T> {
+        let [low, high] = self.clamp.unwrap_or([T::LOWEST, T::HIGHEST]);
+        Plan {
+            operation: self.operation,
+            job: Job::new(from.lift(), to.lift()),
+            bounds: Bounds(low, high),
+            fill: self.empty.unwrap_or(T::LOWEST),
+            reach: [0; 2],
+            nothing: from.is_empty(),
+        }
+    }
+
+    /// All that can be wrong with a call on images of this size, other than slices; and what remains of a plan.
+    fn check<const D: usize>(&self, plan: &mut Plan<O, T>, input: [usize; D]) -> Result<(), PoolError>
     where
         G: Geometry<D>,
     {
-        let axes = self.geometry.axes(from.shape.spatial)?;
-        let fill = self.empty.unwrap_or(T::LOWEST);
-        let bounds = match self.clamp {
-            None => Ok(Bounds::ALL),
-            Some([low, high]) if low <= high => Ok(Bounds(low, high)),
-            Some(_) => Err(PoolError::Clamp),
-        };
-        let mut job = plan::check(from.lift(), to.lift(), axes, D, self.empty.is_some())?;
-        let bounds = bounds?;
+        self.geometry.axes(input, &mut plan.job.axes)?;
+        plan.job.check(self.empty.is_some())?;
+        let Bounds(low, high) = plan.bounds;
+        if self.clamp.is_some() && !matches!(low.partial_cmp(&high), Some(Ordering::Less | Ordering::Equal)) {
+            return Err(PoolError::Clamp);
+        }
         self.operation.check()?;
-        job.whole = G::WHOLE;
-        self.operation.prepare(&mut job);
+        plan.job.whole = G::WHOLE;
+        self.operation.prepare(&mut plan.job);
         // Nothing is left where bins are none.
-        let nothing = from.is_empty() || axes.contains(&None);
-        Ok(Plan { operation: self.operation, job, bounds, fill, reach: [0; 2], nothing })
+        plan.nothing |= plan.job.axes.iter().any(|axis| axis.output == 0);
+        Ok(())
     }
 }
 

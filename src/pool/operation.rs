@@ -1,9 +1,9 @@
 //! What is done with the cells of a window, and which reducer does it.
 
-use crate::dispatch::{Greatest, Isa};
+use crate::dispatch::Isa;
 use crate::element::{Element, Float, Integer, Real};
 use crate::error::{Argument, PoolError};
-use crate::kernel::{Job, Work, repair, scale, wide};
+use crate::kernel::{Job, Work, numbers_alone, repair, scale, wide};
 use crate::reduce::{Bounds, Exponent, Norm};
 use crate::round::{Finish, Quantization, Requantize};
 use crate::window::Divisor;
@@ -53,8 +53,9 @@ pub struct LpNorm {
 impl Maximum {
     pub(super) const PROPAGATE: Self = Self { nan: NanPolicy::Propagate };
 
-    pub(super) fn greatest<T>(self, bounds: Bounds<T>) -> Greatest<T> {
-        Greatest { bounds, ignore_nan: self.nan == NanPolicy::Ignore }
+    /// Whether results that are NaN are to be computed again without it.
+    pub(super) fn ignores_nan<T: Element>(self) -> bool {
+        T::HAS_NAN && self.nan == NanPolicy::Ignore
     }
 }
 
@@ -121,11 +122,17 @@ pub(super) mod sealed {
         fn prepare(&self, _: &mut Job) {}
 
         fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-            T::max_best(work, self.greatest(bounds));
+            T::max_best(work, bounds);
+            if self.ignores_nan::<T>() {
+                numbers_alone::run(work, bounds, None);
+            }
         }
 
         fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-            T::max_on(isa, work, self.greatest(bounds));
+            T::max_on(isa, work, bounds);
+            if self.ignores_nan::<T>() {
+                numbers_alone::run(work, bounds, None);
+            }
         }
     }
 
@@ -139,12 +146,12 @@ pub(super) mod sealed {
         }
 
         fn run_best(&self, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-            T::max_best(work, Maximum::PROPAGATE.greatest(Bounds::ALL));
+            T::max_best(work, Bounds::ALL);
             scale::run(work, bounds);
         }
 
         fn run_on(&self, isa: Isa, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-            T::max_on(isa, work, Maximum::PROPAGATE.greatest(Bounds::ALL));
+            T::max_on(isa, work, Bounds::ALL);
             scale::run(work, bounds);
         }
     }

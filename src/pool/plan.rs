@@ -72,49 +72,49 @@ impl<O: Operation<T>, T: Element> Plan<O, T> {
     }
 }
 
-/// The job of windows on `axes`, of which the last `rank` are the image's.
-pub(super) fn check(
-    from: Layout<3>,
-    to: Layout<3>,
-    axes: [Option<Axis>; 3],
-    rank: usize,
-    may_be_empty: bool,
-) -> Result<Job, PoolError> {
-    let mut spatial = [0; 3];
-    let mut taps = 1usize;
-    for ((i, axis), extent) in axes.iter().enumerate().zip(&mut spatial) {
-        let Some(axis) = axis else { continue };
-        *extent = axis.output;
-        // Divisors count taps, in signed numbers.
-        let product = taps.checked_mul(axis.kernel).filter(|&taps| taps <= isize::MAX as usize);
-        taps = product.ok_or(PoolError::Overflow { axis: AxisName::of(rank, i) })?;
+impl Job {
+    /// One cell after the other, on these layouts.
+    pub(super) fn new(from: Layout<3>, to: Layout<3>) -> Self {
+        let axes = [Axis::UNIT; 3];
+        Self { from, to, axes, divisor: Divisor::RealTaps, finish: Finish::default(), whole: false }
     }
-    check_shape(Argument::Output, Shape { spatial, ..from.shape }, to.shape, rank)?;
-    if !may_be_empty {
-        for (i, axis) in axes.iter().flatten().enumerate() {
-            if let Some(output) = axis.first_empty() {
-                return Err(PoolError::EmptyWindow { axis: AxisName::of(rank, i), output });
+
+    /// That the layouts fit the axes, and whether each window has a tap, unless it `may_be_empty`.
+    #[inline(never)]
+    pub(super) fn check(&self, may_be_empty: bool) -> Result<(), PoolError> {
+        let mut taps = 1usize;
+        for (i, axis) in self.axes.iter().enumerate() {
+            // Divisors count taps, in signed numbers.
+            let product = taps.checked_mul(axis.kernel).filter(|&taps| taps <= isize::MAX as usize);
+            taps = product.ok_or(PoolError::Overflow { axis: AxisName::of(i) })?;
+        }
+        let spatial = self.axes.each_ref().map(|axis| axis.output);
+        check_shape(Argument::Output, &Shape { spatial, ..self.from.shape }, &self.to.shape)?;
+        if !may_be_empty {
+            for (i, axis) in self.axes.iter().enumerate() {
+                if let Some(output) = axis.first_empty() {
+                    return Err(PoolError::EmptyWindow { axis: AxisName::of(i), output });
+                }
             }
         }
+        Ok(())
     }
-    let axes = axes.map(|axis| axis.unwrap_or(Axis::UNIT));
-    Ok(Job { from, to, axes, divisor: Divisor::RealTaps, finish: Finish::default(), whole: false })
 }
 
 /// That `given` is the shape that is expected.
-pub(super) fn check_shape(
-    argument: Argument,
-    expected: Shape<3>,
-    given: Shape<3>,
-    rank: usize,
-) -> Result<(), PoolError> {
-    let check = |axis, expected, given| {
-        if expected == given { Ok(()) } else { Err(PoolError::Shape { argument, axis, expected, given }) }
+#[inline(never)]
+pub(super) fn check_shape(argument: Argument, expected: &Shape<3>, given: &Shape<3>) -> Result<(), PoolError> {
+    let extents = |Shape { batch, channels, spatial: [depth, rows, cols] }: &Shape<3>| {
+        [(*batch, AxisName::Batch), (*channels, AxisName::Channels)].into_iter().chain([
+            (*depth, AxisName::Depth),
+            (*rows, AxisName::Rows),
+            (*cols, AxisName::Cols),
+        ])
     };
-    check(AxisName::Batch, expected.batch, given.batch)?;
-    check(AxisName::Channels, expected.channels, given.channels)?;
-    for (i, (expected, given)) in expected.spatial.into_iter().zip(given.spatial).enumerate() {
-        check(AxisName::of(rank, i), expected, given)?;
+    for ((expected, axis), (given, _)) in extents(expected).zip(extents(given)) {
+        if expected != given {
+            return Err(PoolError::Shape { argument, axis, expected, given });
+        }
     }
     Ok(())
 }

@@ -40,9 +40,9 @@ pub fn max_unpool<T: Element, I: Index, const D: usize>(
     layout: IndexLayout,
     output: &mut ViewMut<'_, T, D>,
 ) -> Result<(), PoolError> {
-    check_shape(Argument::Indices, input.shape().lift(), indices.shape().lift(), D)?;
+    check_shape(Argument::Indices, &input.shape().lift(), &indices.shape().lift())?;
     let shape = Shape { spatial: output.shape().spatial, ..input.shape() };
-    check_shape(Argument::Output, shape.lift(), output.shape().lift(), D)?;
+    check_shape(Argument::Output, &shape.lift(), &output.shape().lift())?;
     let numbering = layout.numbering::<I>(shape.lift())?;
     let (values, from) = input.into_parts();
     let (numbers, numbered) = indices.into_parts();
