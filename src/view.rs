@@ -100,7 +100,7 @@ impl<const D: usize> Layout<D> {
     /// # Errors
     /// [`PoolError::Overflow`].
     pub fn nchw(shape: impl IntoShape<D, false>) -> Result<Self, PoolError> {
-        Self::dense(shape.into_shape(), false)
+        Self::dense(shape.into_shape(), false).map(|(layout, _)| layout)
     }
 
     /// Channels innermost, all dense; see [`View::nhwc`].
@@ -108,7 +108,7 @@ impl<const D: usize> Layout<D> {
     /// # Errors
     /// [`PoolError::Overflow`].
     pub fn nhwc(shape: impl IntoShape<D, true>) -> Result<Self, PoolError> {
-        Self::dense(shape.into_shape(), true)
+        Self::dense(shape.into_shape(), true).map(|(layout, _)| layout)
     }
 
     /// Any strides, counted in elements.
@@ -130,26 +130,21 @@ impl<const D: usize> Layout<D> {
         self.strides
     }
 
-    /// Dense strides, in the order of the axes in memory, innermost last.
-    fn dense(shape: Shape<D>, channels_last: bool) -> Result<Self, PoolError> {
-        let Strides { batch, channel, spatial: lifted } = Layout::strides_of(&shape.lift(), channels_last)?;
+    /// Dense strides, in the order of the axes in memory, innermost last; and the reach.
+    fn dense(shape: Shape<D>, channels_last: bool) -> Result<(Self, usize), PoolError> {
+        let (Strides { batch, channel, spatial: lifted }, reach) = Layout::strides_of(&shape.lift(), channels_last)?;
         let mut spatial = [0; D];
         spatial.copy_from_slice(&lifted[3 - D..]);
-        Ok(Self::new(shape, Strides { batch, channel, spatial }))
+        Ok((Self::new(shape, Strides { batch, channel, spatial }), reach))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lift().has_no_cells()
+        has_no_cells(&self.shape.lift())
     }
 
     /// Elements from the first to the last that is reached, in checked arithmetic.
     pub(crate) fn reach(&self) -> Result<usize, PoolError> {
         self.lift().check_reach()
-    }
-
-    fn check_len(&self, argument: Argument, given: usize) -> Result<(), PoolError> {
-        let needed = self.reach()?;
-        if needed > given { Err(PoolError::TooShort { argument, needed, given }) } else { Ok(()) }
     }
 
     /// That strides nest: each is at least the reach of all smaller ones.
@@ -194,9 +189,9 @@ impl Layout<3> {
         ]
     }
 
-    /// Dense strides, in the order of the axes in memory, innermost last.
+    /// Dense strides, in the order of the axes in memory, innermost last; and the reach.
     #[inline(never)]
-    fn strides_of(shape: &Shape<3>, channels_last: bool) -> Result<Strides<3>, PoolError> {
+    fn strides_of(shape: &Shape<3>, channels_last: bool) -> Result<(Strides<3>, usize), PoolError> {
         let mut run = 1usize;
         let mut stride = |extent: usize, axis| {
             let own = run;
@@ -215,17 +210,12 @@ impl Layout<3> {
             strides.channel = stride(shape.channels, AxisName::Channels)?;
         }
         strides.batch = stride(shape.batch, AxisName::Batch)?;
-        Ok(strides)
-    }
-
-    fn has_no_cells(&self) -> bool {
-        let Shape { batch, channels, spatial: [depth, rows, cols] } = self.shape;
-        [batch, channels, depth, rows, cols].contains(&0)
+        Ok((strides, if has_no_cells(shape) { 0 } else { run }))
     }
 
     #[inline(never)]
     fn check_reach(&self) -> Result<usize, PoolError> {
-        if self.has_no_cells() {
+        if has_no_cells(&self.shape) {
             return Ok(0);
         }
         self.axes().iter().try_fold(1usize, |reach, &(extent, stride, axis)| {
@@ -236,7 +226,7 @@ impl Layout<3> {
 
     #[inline(never)]
     fn check_nesting(&self) -> Result<(), PoolError> {
-        if self.has_no_cells() {
+        if has_no_cells(&self.shape) {
             return Ok(());
         }
         let mut axes = self.axes();
@@ -257,7 +247,7 @@ impl Layout<3> {
     /// Whether cells lie in memory in the order of their axes, without gaps: channels last, or before the spatial ones.
     pub(crate) fn is_dense(&self, channels_last: bool) -> bool {
         let dense = Self::dense(self.shape, channels_last);
-        dense.is_ok_and(|dense| dense.axes().iter().zip(self.axes()).all(|(a, b)| a.1 == b.1 || b.0 == 1))
+        dense.is_ok_and(|(dense, _)| dense.axes().iter().zip(self.axes()).all(|(a, b)| a.1 == b.1 || b.0 == 1))
     }
 
     /// Whether the plane of each channel lies in memory without gaps, row by row.
@@ -273,6 +263,10 @@ impl Layout<3> {
         let Strides { batch, channel, spatial } = self.strides;
         n * batch + c * channel + d * spatial[0] + y * spatial[1] + x * spatial[2]
     }
+}
+
+fn has_no_cells(Shape { batch, channels, spatial: [depth, rows, cols] }: &Shape<3>) -> bool {
+    [*batch, *channels, *depth, *rows, *cols].contains(&0)
 }
 
 /// Images that are read: `batch x channels x D` spatial axes with any strides.
@@ -310,7 +304,7 @@ macro_rules! view {
             /// # Errors
             /// [`PoolError::TooShort`] or [`PoolError::Overflow`].
             pub fn nchw(data: $Slice, shape: impl IntoShape<D, false>) -> Result<Self, PoolError> {
-                Self::dense(data, Layout::dense(shape.into_shape(), false)?)
+                Self::checked(data, Layout::dense(shape.into_shape(), false)?)
             }
 
             /// Channels innermost, all dense: `[batch, spatial.., channels]`
@@ -319,7 +313,7 @@ macro_rules! view {
             /// # Errors
             /// [`PoolError::TooShort`] or [`PoolError::Overflow`].
             pub fn nhwc(data: $Slice, shape: impl IntoShape<D, true>) -> Result<Self, PoolError> {
-                Self::dense(data, Layout::dense(shape.into_shape(), true)?)
+                Self::checked(data, Layout::dense(shape.into_shape(), true)?)
             }
 
             /// Any strides, counted in elements. Strides of a view that is written must nest:
@@ -329,16 +323,21 @@ macro_rules! view {
             /// [`PoolError::TooShort`], [`PoolError::Overflow`], and, to write,
             /// [`PoolError::Overlap`].
             pub fn with_strides(data: $Slice, shape: Shape<D>, strides: Strides<D>) -> Result<Self, PoolError> {
-                let view = Self::dense(data, Layout::new(shape, strides))?;
+                let layout = Layout::new(shape, strides);
+                let view = Self::checked(data, (layout, layout.reach()?))?;
                 let check: fn(&Layout<D>) -> Result<(), PoolError> = $check;
                 check(&view.layout)?;
                 Ok(view)
             }
 
-            /// Of strides that nest.
-            fn dense(data: $Slice, layout: Layout<D>) -> Result<Self, PoolError> {
-                layout.check_len($argument, data.len())?;
-                Ok(Self { data, layout })
+            /// Of strides that nest, and of a known reach.
+            fn checked(data: $Slice, (layout, needed): (Layout<D>, usize)) -> Result<Self, PoolError> {
+                let (argument, given) = ($argument, data.len());
+                if needed > given {
+                    Err(PoolError::TooShort { argument, needed, given })
+                } else {
+                    Ok(Self { data, layout })
+                }
             }
 
             /// Extents.

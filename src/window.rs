@@ -242,13 +242,6 @@ const fn ceil_div(n: usize, d: usize) -> usize {
     if below * d < n { below + 1 } else { below }
 }
 
-const fn div64(n: u64, d: u64) -> u64 {
-    match n.checked_div(d) {
-        Some(quotient) => quotient,
-        None => 0,
-    }
-}
-
 /// One axis of a window on an input of known size. Every position that the methods compute
 /// is below a bound that was checked when this was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,10 +286,8 @@ impl Axis {
         if kernel * output == input {
             return Some(Self { input, output, kernel, stride: kernel, padded: input, span: kernel, ..Self::UNIT });
         }
-        // The last edge is the greatest product.
-        if (input as u64).checked_mul(output as u64).is_none() {
-            return None;
-        }
+        // The greatest product of what places a bin.
+        some!((input - kernel * output).checked_mul(output));
         let kernel = ceil_div(input, output) + 1;
         Some(Self { input, output, kernel, stride: 0, padded: input, span: kernel, bins: true, ..Self::UNIT })
     }
@@ -389,7 +380,9 @@ impl Axis {
 
     /// Whether there may be a window without a real tap.
     pub(crate) const fn may_be_empty(&self) -> bool {
-        !self.bins && (self.dilation > 1 || self.taps(0).real == 0 || self.taps(self.output - 1).real == 0)
+        // Of taps side by side some are real, unless the first window ends before the input, or the last one starts after it.
+        let is_before = self.kernel <= self.pad_start;
+        !self.bins && (self.dilation > 1 || is_before || (self.output - 1) * self.stride >= self.pad_start + self.input)
     }
 
     /// The taps of window `o`.
@@ -417,13 +410,13 @@ impl Axis {
 
     /// The taps of bin `o`: from `floor(o * n / output)` to below `ceil((o + 1) * n / output)`.
     const fn bin(&self, o: usize) -> Taps {
-        let (o, n, output) = (o as u64, self.input as u64, self.output as u64);
-        let end = (o + 1) * n;
-        let start = div64(o * n, output);
-        let (below, end) = (div64(end, output), end);
-        let end = if below * output < end { below + 1 } else { below };
-        let real = (end - start) as usize;
-        Taps { start: start as usize, real, padded: real }
+        // Whole parts, and the rest: products of the input's and the output's extents would overflow sooner.
+        let whole = div(self.input, self.output);
+        let rest = self.input - whole * self.output;
+        let start = o * whole + div(o * rest, self.output);
+        let end = (o + 1) * whole + ceil_div((o + 1) * rest, self.output);
+        let real = end - start;
+        Taps { start, real, padded: real }
     }
 
     /// The outputs whose taps are all real.

@@ -33,7 +33,7 @@ use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register};
 use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
-use crate::view::Layout;
+use crate::view::{Layout, Shape};
 use crate::window::{Axis, Divisor, Taps};
 
 /// A pooling whose geometry has been proved: the axes belong to both layouts, and no extent is zero. Only numbers.
@@ -79,6 +79,9 @@ where
     }
 }
 
+/// What the tile holds at once, if there is a tile.
+type ShapeOf = fn(&Job, &tile::Traits) -> Option<tile::Shape>;
+
 /// How a job is walked.
 enum Walk {
     /// By planes.
@@ -94,7 +97,7 @@ enum Walk {
 impl Walk {
     /// The one that suits, if partial results have room for the taps of every window, or do not.
     #[inline(never)]
-    fn of(job: &Job, traits: &tile::Traits, has_room: bool) -> Self {
+    fn of(job: &Job, traits: &tile::Traits, tile: Option<ShapeOf>, has_room: bool) -> Self {
         let Layout { shape, strides } = &job.from;
         let side_by_side = strides.channel == 1 && shape.channels >= traits.lanes && strides.spatial[2] != 1;
         if !has_room {
@@ -102,10 +105,9 @@ impl Walk {
             let together = strides.channel == 1 && shape.channels > 1;
             return if job.whole && strides.spatial[2] == 1 { Self::Planes } else { Self::Taps { together } };
         }
-        // Lanes of one element are for comparison where there are others: they need no second walk.
-        if traits.lanes > 1
+        if let Some(shape_of) = tile
             && !(side_by_side && is_cheaper_by_taps(job))
-            && let Some(shape) = tile::Shape::of(job, traits)
+            && let Some(shape) = shape_of(job, traits)
         {
             return Self::Tile(shape);
         }
@@ -122,7 +124,10 @@ where
     let job = work.job;
     let traits = passes::traits::<T, L, R>();
     let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
-    let walk = Walk::of(job, &traits, !R::HAS_TOTALS || R::is_small(lines, columns));
+    // Lanes of one element are for comparison where there are others: they need no second walk, and where there are no others it is
+    // not linked.
+    let tile: Option<ShapeOf> = if const { L::N > 1 } { Some(tile::Shape::of) } else { None };
+    let walk = Walk::of(job, &traits, tile, !R::HAS_TOTALS || R::is_small(lines, columns));
     let room = if let Walk::Tile(shape) = &walk { shape.cells(&traits) } else { 0 };
     let (mut cells, mut side) = (Scratch::new(), Scratch::new());
     let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
@@ -166,6 +171,24 @@ impl Job {
     pub(crate) fn divisor<T: Element>(&self, taps: [Taps; 3]) -> T::Divisor {
         let real = taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real));
         T::divisor(&self.finish, self.divisor.count(&self.axes, taps), real as isize)
+    }
+
+    /// Calls `visit` for every output: one function for all that look at each by itself.
+    #[inline(never)]
+    pub(crate) fn each_output(&self, visit: &mut dyn FnMut(&Output)) {
+        let ([depth, rows, cols], Shape { batch, channels, .. }) = (&self.axes, self.from.shape);
+        for n in 0..batch {
+            for c in 0..channels {
+                for z in 0..depth.output {
+                    for y in 0..rows.output {
+                        for x in 0..cols.output {
+                            let taps = [depth.outlined_taps(z), rows.outlined_taps(y), cols.outlined_taps(x)];
+                            visit(&Output { cell: [n, c, z, y, x], to: self.to.at(n, c, [z, y, x]), taps });
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Calls `visit` for each row of outputs of each image, and of each channel unless channels are `together`. Gives where
@@ -281,19 +304,5 @@ impl Iterator for Places {
         // A step wraps only where an axis has one tap.
         let along = |i: usize, tap: usize| self.taps[i].start.wrapping_add(tap.wrapping_mul(self.dilation[i]));
         Some([along(0, z), along(1, y), along(2, x)])
-    }
-}
-
-impl<T> Work<'_, T> {
-    /// Calls `visit` for every output.
-    pub(crate) fn each_output(&mut self, mut visit: impl FnMut(&mut Self, Output)) {
-        let job = self.job;
-        job.each_row(false, |row, to| {
-            let [n, c, z, y] = row.cell;
-            for x in 0..job.axes[2].output {
-                let taps = [row.taps[0], row.taps[1], job.axes[2].taps(x)];
-                visit(self, Output { cell: [n, c, z, y, x], to: to + x * job.to.strides.spatial[2], taps });
-            }
-        });
     }
 }

@@ -10,10 +10,12 @@ use crate::reduce::Bounds;
 #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
 pub(crate) fn run<T: Element>(work: &mut Work<'_, T>, bounds: Bounds<T>, mut numbers: Option<&mut Numbers<'_>>) {
     let reach = work.job.to.reach().unwrap_or(usize::MAX).min(work.output.len());
-    if !work.output.iter().take(reach).any(|x| x != x) {
+    // Without a way out of the loop, for the compiler to make vectors of it.
+    let nans: u32 = work.output.iter().take(reach).map(|x| u32::from(x != x)).fold(0, |a, b| a | b);
+    if nans == 0 {
         return;
     }
-    work.each_output(|work, output| {
+    work.job.each_output(&mut |output| {
         if output.is_empty() || !work.output.get(output.to).is_some_and(|x| x != x) {
             return;
         }

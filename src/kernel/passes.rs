@@ -99,6 +99,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         let folded = match [slices.count, lines] {
             [1, 2] if tuned::<T, L, R>() => self.lines::<2>(runs, lines, slices),
             [1, 3] if tuned::<T, L, R>() => self.lines::<3>(runs, lines, slices),
+            [1, _] if tuned::<T, L, R>() && runs.len <= L::N => self.short_lines(runs, lines),
             _ => self.lines::<0>(runs, lines, slices),
         };
         folded.is_some()
@@ -346,6 +347,27 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
         )
     }
 
+    /// The same for runs that are no longer than a vector: with less around each of them.
+    fn short_lines(&mut self, runs: &Elements, lines: usize) -> Option<()> {
+        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+        lanes.enter(
+            #[inline(always)]
+            || {
+                let Elements { block, cells, .. } = *runs;
+                let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], L::N)?;
+                let mut tile = RunsMut::new(self.tile.write(), &block, runs.to, [1, 0], L::N)?;
+                each_run!(block.count, |run| {
+                    let (mut column, mut tile) = (from.run(run)?.column(0)?, tile.run(run)?);
+                    let number = runs.number_of(run);
+                    let first = lifted::<T, L, R, 1>(lanes, reduce, column.next()?.0, number);
+                    let acc = fold_lines(lanes, reduce, first, column, number.wrapping_add(cells), cells, true);
+                    write(lanes, reduce, acc, tile.at(0)?);
+                });
+                Some(())
+            },
+        )
+    }
+
     /// Folds each `TAPS` cells, or as many as there are, into the first of them.
     fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize) -> Option<()> {
         let (lanes, reduce) = (self.lanes, self.reduce);
@@ -539,6 +561,16 @@ fn pad<C: Copy>(cells: &mut [C], empty: C, block: &Block, at: usize, n: usize) {
     });
 }
 
+/// Copies a cell to another one.
+#[inline(always)]
+fn move_cell<C: Copy>(cells: &mut [C], from: usize, to: usize) {
+    if let Some(cell) = cells.get(from).copied()
+        && let Some(to) = cells.get_mut(to)
+    {
+        *to = cell;
+    }
+}
+
 /// Puts outputs side by side.
 #[inline(never)]
 fn compact<C: Copy>(cells: &mut [C], [rows, pitch, outputs]: [usize; 3], skip: usize, width: usize) {
@@ -546,12 +578,13 @@ fn compact<C: Copy>(cells: &mut [C], [rows, pitch, outputs]: [usize; 3], skip: u
         let (mut from, mut to) = (row * pitch, row * pitch);
         for _ in 1..outputs {
             (from, to) = (from + skip, to + width);
+            if width == 1 {
+                // Without the way into a loop.
+                move_cell(cells, from, to);
+                continue;
+            }
             for i in 0..width {
-                if let Some(cell) = cells.get(from + i).copied()
-                    && let Some(to) = cells.get_mut(to + i)
-                {
-                    *to = cell;
-                }
+                move_cell(cells, from + i, to + i);
             }
         }
     }

@@ -13,14 +13,14 @@ pub(crate) fn run<T: Float>(work: &mut Work<'_, T>, norm: Norm<T::Sum>, p: f64, 
     let [least, most] = if size_of::<T::Sum>() == 4 { [-100.0, 120.0] } else { [-900.0, 1000.0] };
     // Nothing has been found of maxima: no size is sound.
     let sound = if p == f64::INFINITY { [1.0, 0.0] } else { [libm::exp2(least / p), libm::exp2(most / p)] };
-    work.each_output(|work, output| {
+    work.job.each_output(&mut |output| {
         if output.is_empty() {
             return scatter(work.output, output.to, 1, 1, &[work.fill]);
         }
         let Some(&result) = work.output.get(output.to) else { return };
         let size = result.widen();
         let is_sound = sound[0] <= size && size <= sound[1];
-        let result = if is_sound { result } else { scaled(work, &output, norm, p) };
+        let result = if is_sound { result } else { scaled(work, output, norm, p) };
         scatter(work.output, output.to, 1, 1, &[bounds.nearest(result)]);
     });
 }

@@ -8,7 +8,7 @@ use crate::reduce::Bounds;
 /// Scales the outputs of `work`.
 pub(crate) fn run<T: Integer>(work: &mut Work<'_, T>, bounds: Bounds<T>) {
     let by = T::divisor(&work.job.finish, 1, 1);
-    work.each_output(|work, output| {
+    work.job.each_output(&mut |output| {
         if let (Some(code), false) = (work.output.get(output.to), output.is_empty()) {
             let scaled = bounds.nearest(T::saturate(by.apply(code.widen())));
             scatter(work.output, output.to, 1, 1, &[scaled]);

@@ -34,17 +34,17 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
     together: bool,
 ) {
     if FIXED {
-        walk(lanes, reduce, work, beside, together);
+        walk::<T, L, R, FIXED>(lanes, reduce, work, beside, together);
     } else {
         lanes.enter(
             #[inline(always)]
-            || walk(lanes, reduce, work, beside, together),
+            || walk::<T, L, R, FIXED>(lanes, reduce, work, beside, together),
         );
     }
 }
 
 #[inline(always)]
-fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>>(
+fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
     lanes: L,
     reduce: R,
     work: &mut Work<'_, T>,
@@ -94,7 +94,7 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>>(
                 let tap = (taps.start + cols.pad_start).wrapping_sub(x * cols.stride);
                 let number = if cols.bins { lines.number } else { lines.number.wrapping_add(tap as u32) };
                 let lines = Lines { from: lines.from.wrapping_add(from), number, ..lines };
-                let mut pixel =
+                let mut pixel: Pixel<'_, '_, T, L, R, FIXED> =
                     Pixel { lanes, reduce, lines, column, small, by, work, beside, to, place: place(row, x, together) };
                 pixel.channels(channels);
             }
@@ -107,7 +107,7 @@ fn place(Row { cell: [n, c, z, y], .. }: Row, x: usize, along_channels: bool) ->
 }
 
 /// One output of each channel.
-struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>> {
+struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>, const FIXED: bool> {
     lanes: L,
     reduce: R,
     /// Of the first column.
@@ -122,11 +122,12 @@ struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>> {
     place: Place,
 }
 
-impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, T, L, R, FIXED> {
     #[inline(always)]
     fn channels(&mut self, channels: usize) {
         let mut c = 0;
-        let wide = if R::IS_LIGHT { L::TILE } else { 1 };
+        // Where there are totals, lanes of one element go side by side only if none is needed: its code is long.
+        let wide = if R::IS_LIGHT && (L::N > 1 || FIXED) { L::TILE } else { 1 };
         if wide == 4
             && (L::N > 1 || self.small)
             && let Some(reader) = Reader::<T, [Array<T, L>; 4]>::new(self.work.input)
@@ -159,7 +160,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pixel<'_, '_, T, L, R> {
         // Lanes of one element go side by side only where no total is needed: its code is long.
         let results = if !R::HAS_TOTALS || const { V > 1 && L::N == 1 } || self.small {
             // The common windows without loops over their taps.
-            let few = L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
+            let few = FIXED && L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
             let acc = match (few, self.lines.rows.count, self.column.count) {
                 (true, 2, 2) => self.few::<2, 2, V>(data, c),
                 (true, 3, 3) => self.few::<3, 3, V>(data, c),

@@ -9,7 +9,7 @@ use crate::reduce::Bounds;
 /// Averages every window.
 pub(crate) fn run<T: Element>(work: &mut Work<'_, T>, bounds: Bounds<T>) {
     let job = work.job;
-    work.each_output(|work, output| {
+    work.job.each_output(&mut |output| {
         let mean = match output.is_empty() {
             true => work.fill,
             false => {

@@ -104,6 +104,9 @@ impl Job {
 /// That `given` is the shape that is expected.
 #[inline(never)]
 pub(super) fn check_shape(argument: Argument, expected: &Shape<3>, given: &Shape<3>) -> Result<(), PoolError> {
+    if expected == given {
+        return Ok(());
+    }
     let extents = |Shape { batch, channels, spatial: [depth, rows, cols] }: &Shape<3>| {
         [(*batch, AxisName::Batch), (*channels, AxisName::Channels)].into_iter().chain([
             (*depth, AxisName::Depth),
