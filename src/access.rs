@@ -5,6 +5,7 @@ use crate::lanes::hidden;
 use bytemuck::Pod;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 
 /// Reads of whole arrays at any element of a slice.
 ///
@@ -459,10 +460,19 @@ impl Scratch {
     }
 
     /// The first `n` cells, or as many as there are, with `fill` in them.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn cells<C: Pod>(&mut self, n: usize, fill: C) -> &mut [C] {
+        if size_of::<C>() == 0 {
+            // SAFETY: of what takes no room there is any number anywhere. So no room is made where none is used.
+            return unsafe { core::slice::from_raw_parts_mut(NonNull::dangling().as_ptr(), n) };
+        }
+        self.filled(n, fill)
+    }
+
+    #[inline(never)]
+    fn filled<C: Pod>(&mut self, n: usize, fill: C) -> &mut [C] {
         const { assert!(align_of::<C>() <= 8) }
-        let n = if size_of::<C>() == 0 { n } else { n.min(SCRATCH / size_of::<C>()) };
+        let n = n.min(SCRATCH.checked_div(size_of::<C>()).unwrap_or(0));
         let first = self.0.as_mut_ptr().cast::<C>();
         for i in 0..n {
             // SAFETY: `n` cells take at most the bytes of the array, so the offset is inside it.

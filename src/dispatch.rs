@@ -4,9 +4,9 @@
 
 use crate::element::{Element, Float};
 use crate::kernel::{self, Numbers, Work};
+use crate::lanes::{self, Lanes, Portable, Read, Scalar};
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::Avx2;
-use crate::lanes::{self, Instructions, Lanes, Portable, Read, Scalar};
+use crate::lanes::{Avx2, Instructions};
 use crate::reduce::{Bounds, Max, Mean, Norm, Pick};
 use core::fmt;
 use core::marker::PhantomData;
@@ -49,7 +49,7 @@ impl Isa {
         if let Some(lanes) = Avx2::detect() {
             return Self(Kind::Avx2(lanes));
         }
-        if lanes::PORTABLE_IS_SIMD { Self::PORTABLE } else { Self::SCALAR }
+        Self::PORTABLE
     }
 
     /// Every one present, narrowest first. Never empty.
@@ -126,7 +126,7 @@ fn pick<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bound
 }
 
 fn mean<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-    kernel::pool(lanes, Mean(bounds), work, &mut ());
+    kernel::pool(lanes, Mean::<T, false>(bounds), work, &mut ());
 }
 
 fn norm<T: Float, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, norm: Norm<T::Sum>) {
@@ -141,7 +141,7 @@ macro_rules! door {
             if let Some(lanes) = Avx2::detect() {
                 return $operation::<Self, _>(lanes, $($arg),*);
             }
-            $operation::<Self, _>(lanes::NATIVE, $($arg),*);
+            $operation::<Self, _>(lanes::BEST, $($arg),*);
         }
 
         fn $on(isa: Isa, $($arg: $Arg),*) {

@@ -58,7 +58,7 @@ use crate::dispatch::Native;
 use crate::element::Element;
 use crate::kernel::{self, Job, Work, numbers_alone};
 use crate::pool::NanPolicy;
-use crate::reduce::{Bounds, Max, Mean};
+use crate::reduce::{Bounds, Max, Mean, are_few};
 use crate::round::{Finish, Rounding};
 use crate::tokens::{Tokens, mean_of_all};
 use crate::view::{Layout, Shape, Strides};
@@ -97,8 +97,8 @@ pub trait Pool2d {
         output: &mut [[[T; C]; OW]; OH],
     ) {
         let job = const { &windows(Self::WINDOW, (Self::DIVISOR, Self::ROUNDING), [H, W], [OH, OW], [C, 1]) };
-        const { check_taps::<T>(Self::WINDOW, [H, W]) }
-        avg::<T>(job, flat(input), flat_mut(output), const { clamp(Self::CLAMP) });
+        let few = const { check_taps::<T>(Self::WINDOW, [H, W]) };
+        avg::<T>(job, flat(input), flat_mut(output), few, const { clamp(Self::CLAMP) });
     }
 
     /// The greatest element of each window; see [`MaxPool`](crate::MaxPool).
@@ -118,8 +118,8 @@ pub trait Pool2d {
         output: &mut [[[T; OW]; OH]; C],
     ) {
         let job = const { &windows(Self::WINDOW, (Self::DIVISOR, Self::ROUNDING), [H, W], [OH, OW], [C, 0]) };
-        const { check_taps::<T>(Self::WINDOW, [H, W]) }
-        avg::<T>(job, flat(input), flat_mut(output), const { clamp(Self::CLAMP) });
+        let few = const { check_taps::<T>(Self::WINDOW, [H, W]) };
+        avg::<T>(job, flat(input), flat_mut(output), few, const { clamp(Self::CLAMP) });
     }
 }
 
@@ -133,9 +133,13 @@ fn max<T: Element>(job: &Job, input: &[T], output: &mut [T], nan: NanPolicy, cla
 }
 
 #[inline(always)]
-fn avg<T: Element>(job: &Job, input: &[T], output: &mut [T], clamp: Option<[f64; 2]>) {
+fn avg<T: Element>(job: &Job, input: &[T], output: &mut [T], few: bool, clamp: Option<[f64; 2]>) {
     let mut work = Work { job, input, output, fill: T::LOWEST };
-    kernel::pool_fixed(T::native(), Mean(bounds(clamp)), &mut work);
+    if few {
+        kernel::pool_fixed(T::native(), Mean::<T, true>(bounds(clamp)), &mut work);
+    } else {
+        kernel::pool_fixed(T::native(), Mean::<T, false>(bounds(clamp)), &mut work);
+    }
 }
 
 #[inline(always)]
@@ -148,20 +152,20 @@ fn bounds<T: Element>(clamp: Option<[f64; 2]>) -> Bounds<T> {
 
 /// One function per reduction and layout, all alike.
 macro_rules! global {
-    ($name:ident, $reduce:ident, $Pool:literal, [$($rule:expr)?], $channels:expr, $input:ty, $shape:literal) => {
+    ($name:ident, $reduce:ident, $Pool:literal, $rule:expr, $channels:expr, $input:ty, $shape:literal) => {
         #[doc = concat!("See [`", $Pool, "`](crate::", $Pool, "); the input is `", $shape, "`.")]
         #[inline]
         pub fn $name<T: Element, const H: usize, const W: usize, const C: usize>(input: &$input, output: &mut [T; C]) {
             let job = const { &global([H, W], [C, $channels]) };
             const { assert!(T::MOST_TAPS / W >= H, "the image has more cells than a sum of this type holds") }
-            $reduce::<T>(job, flat(input), output, $($rule,)? None);
+            $reduce::<T>(job, flat(input), output, const { $rule }, None);
         }
     };
 }
-global!(global_max_nhwc, max, "GlobalMaxPool", [NanPolicy::Propagate], 1, [[[T; C]; W]; H], "[rows][cols][channels]");
-global!(global_avg_nhwc, avg, "GlobalAvgPool", [], 1, [[[T; C]; W]; H], "[rows][cols][channels]");
-global!(global_max_nchw, max, "GlobalMaxPool", [NanPolicy::Propagate], 0, [[[T; W]; H]; C], "[channels][rows][cols]");
-global!(global_avg_nchw, avg, "GlobalAvgPool", [], 0, [[[T; W]; H]; C], "[channels][rows][cols]");
+global!(global_max_nhwc, max, "GlobalMaxPool", NanPolicy::Propagate, 1, [[[T; C]; W]; H], "[rows][cols][channels]");
+global!(global_avg_nhwc, avg, "GlobalAvgPool", are_few::<T>(H, W), 1, [[[T; C]; W]; H], "[rows][cols][channels]");
+global!(global_max_nchw, max, "GlobalMaxPool", NanPolicy::Propagate, 0, [[[T; W]; H]; C], "[channels][rows][cols]");
+global!(global_avg_nchw, avg, "GlobalAvgPool", are_few::<T>(H, W), 0, [[[T; W]; H]; C], "[channels][rows][cols]");
 
 /// The mean of all tokens of a sequence.
 ///
@@ -234,10 +238,11 @@ const fn dense([rows, cols]: [usize; 2], [channels, last]: [usize; 2]) -> Layout
     Layout { shape: Shape { batch: 1, channels, spatial: [1, rows, cols] }, strides }
 }
 
-/// That sums of as many elements do not overflow.
-const fn check_taps<T: Element>(window: Window<2>, input: [usize; 2]) {
-    let (Ok(rows), Ok(cols)) = (window.axis(0, input[0]), window.axis(1, input[1])) else { return };
+/// That sums of as many elements do not overflow; and whether they are few.
+const fn check_taps<T: Element>(window: Window<2>, input: [usize; 2]) -> bool {
+    let (Ok(rows), Ok(cols)) = (window.axis(0, input[0]), window.axis(1, input[1])) else { return false };
     assert!(T::MOST_TAPS / rows.kernel >= cols.kernel, "the window has more taps than a sum of this type holds");
+    are_few::<T>(rows.kernel, cols.kernel)
 }
 
 const fn clamp(clamp: Option<[f64; 2]>) -> Option<[f64; 2]> {

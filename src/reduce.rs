@@ -30,6 +30,8 @@ pub(crate) trait Reducer<T: Element>: Copy {
     const PADS: bool = true;
     /// Whether results look at the divisor.
     const DIVIDES: bool = false;
+    /// Whether nothing is requantised.
+    const PLAIN: bool = false;
     /// Whether it takes few instructions and is common, so that vectors side by side are worth their code.
     const IS_LIGHT: bool = true;
     /// Whether elements may enter in any order, and twice.
@@ -295,30 +297,40 @@ impl<T: Element, L: Lanes<T>> Reduce<T, L> for Max<T> {
 /// Lines, and columns, up to which floats are added one after the other.
 pub(crate) const FEW_LINES: usize = 16;
 
-/// The sum over the divisor.
+/// The sum over the divisor. Of windows that are `FEW` taps, as is known when compiling, there are no totals, and nothing is
+/// requantised: then neither is linked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mean<T>(pub(crate) Bounds<T>);
+pub(crate) struct Mean<T, const FEW: bool>(pub(crate) Bounds<T>);
 
-impl<T: Element> Reducer<T> for Mean<T> {
+/// Whether windows of floats with so many lines and columns, or of integers with so many taps, are summed one after the other.
+pub(crate) const fn are_few<T: Element>(lines: usize, columns: usize) -> bool {
+    if T::HAS_NAN {
+        return lines <= FEW_LINES && columns <= FEW_LINES;
+    }
+    match lines.checked_mul(columns) {
+        Some(taps) => taps <= T::FEW,
+        None => false,
+    }
+}
+
+impl<T: Element, const FEW: bool> Reducer<T> for Mean<T, FEW> {
     type Cell = T::Few;
     /// A sum, and what it lacks.
     type Part = [T::Sum; 2];
     nothing_beside!();
     const EMPTY: T::Few = T::NO_FEW;
     const DIVIDES: bool = true;
+    const PLAIN: bool = FEW;
+    const HAS_TOTALS: bool = !FEW;
     const EIGHTS: usize = T::FEW / 8;
 
     #[inline(always)]
     fn is_small(lines: usize, columns: usize) -> bool {
-        if T::HAS_NAN {
-            lines <= FEW_LINES && columns <= FEW_LINES
-        } else {
-            lines.checked_mul(columns).is_some_and(|taps| taps <= T::FEW)
-        }
+        are_few::<T>(lines, columns)
     }
 }
 
-impl<T: Element, L: Lanes<T>> Reduce<T, L> for Mean<T> {
+impl<T: Element, L: Lanes<T>, const FEW: bool> Reduce<T, L> for Mean<T, FEW> {
     cells!(L::Few);
     sums!();
 

@@ -119,6 +119,7 @@ const MAGIC: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
 /// That is exact in f64 for every sum in i32; and in f32 for sums up to 2^21, which are rounded
 /// to the same integer whether divided or multiplied by the reciprocal, but for ties to even.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(dead_code, reason = "lanes of arrays do without")]
 pub struct Ratio {
     count: i32,
     rounding: Rounding,
@@ -196,6 +197,7 @@ impl Ratio {
     }
 
     /// Whether f32 must divide: a reciprocal would lose the ties that go to even.
+    #[allow(dead_code, reason = "lanes of arrays do without")]
     #[inline(always)]
     pub(crate) fn divides(&self) -> bool {
         self.nudge == 0.0

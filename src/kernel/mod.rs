@@ -30,7 +30,7 @@ pub(crate) use numbers::{Numbering, Numbers, Place};
 
 use crate::access::{Scratch, Writer, scatter_slice};
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, Register};
+use crate::lanes::{Array, Lanes, PORTABLE_IS_SIMD, Register};
 use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
 use crate::view::{Layout, Shape};
@@ -88,8 +88,8 @@ enum Walk {
     Planes,
     /// By way of a tile.
     Tile(tile::Shape),
-    /// Windows straight from the input: of all channels at once, if these are `together`.
-    Windows { together: bool },
+    /// Windows straight from the input: of all channels at once, if these are `together`, and by vectors, if these are as many.
+    Windows { together: bool, by_vectors: bool },
     /// Tap after tap, as there are too many for a partial result.
     Taps { together: bool },
 }
@@ -99,7 +99,8 @@ impl Walk {
     #[inline(never)]
     fn of(job: &Job, traits: &tile::Traits, tile: Option<ShapeOf>, has_room: bool) -> Self {
         let Layout { shape, strides } = &job.from;
-        let side_by_side = strides.channel == 1 && shape.channels >= traits.lanes && strides.spatial[2] != 1;
+        let adjacent = strides.channel == 1 && strides.spatial[2] != 1;
+        let side_by_side = adjacent && shape.channels >= traits.lanes;
         if !has_room {
             // Of large windows even a few channels are worth a vector of their own.
             let together = strides.channel == 1 && shape.channels > 1;
@@ -111,7 +112,8 @@ impl Walk {
         {
             return Self::Tile(shape);
         }
-        Self::Windows { together: side_by_side && (traits.lanes > 1 || job.to.strides.channel == 1) }
+        let by_vectors = side_by_side && traits.lanes > 1;
+        Self::Windows { together: by_vectors || adjacent && job.to.strides.channel == 1, by_vectors }
     }
 }
 
@@ -124,28 +126,31 @@ where
     let job = work.job;
     let traits = passes::traits::<T, L, R>();
     let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
-    // Lanes of one element are for comparison where there are others: they need no second walk, and where there are no others it is
-    // not linked.
-    let tile: Option<ShapeOf> = if const { L::N > 1 } { Some(tile::Shape::of) } else { None };
+    // Lanes of one element are for comparison, and need no second walk; nor do small machines, where code is dearer than time.
+    let tile: Option<ShapeOf> = if const { L::N > 1 && PORTABLE_IS_SIMD } { Some(tile::Shape::of) } else { None };
     let walk = Walk::of(job, &traits, tile, !R::HAS_TOTALS || R::is_small(lines, columns));
     let room = if let Walk::Tile(shape) = &walk { shape.cells(&traits) } else { 0 };
     let (mut cells, mut side) = (Scratch::new(), Scratch::new());
-    let tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
+    let mut tile = Tile { cells: &mut [], side: &mut [] };
+    if const { L::N > 1 && PORTABLE_IS_SIMD } {
+        tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
+    }
     match walk {
-        Walk::Planes if R::HAS_TOTALS => plane::run(lanes, reduce, work),
-        Walk::Taps { together: true } if R::HAS_TOTALS => {
+        Walk::Planes if R::HAS_TOTALS && PORTABLE_IS_SIMD => plane::run(lanes, reduce, work),
+        Walk::Planes if R::HAS_TOTALS => plane::run(T::one(), reduce, work),
+        Walk::Taps { together: true } if R::HAS_TOTALS && PORTABLE_IS_SIMD => {
             taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
         }
         Walk::Taps { .. } if R::HAS_TOTALS => taps::one_by_one(reduce, work, beside),
-        Walk::Tile(shape) if const { L::N > 1 } => {
+        Walk::Tile(shape) if const { L::N > 1 && PORTABLE_IS_SIMD } => {
             tile::walk(job, &traits, &shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
-        Walk::Windows { together: true } => {
+        Walk::Windows { by_vectors: true, .. } => {
             windows::walk(job, true, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
-        _ => {
-            let lanes = T::one();
-            windows::walk(job, false, &mut passes::Pass { lanes, reduce, work, beside, tile });
+        walk => {
+            let (lanes, together) = (T::one(), matches!(walk, Walk::Windows { together: true, .. }));
+            windows::walk(job, together, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
     }
 }
@@ -168,9 +173,10 @@ impl Job {
 
     /// What a window with these taps on its axes is divided by.
     #[inline(always)]
-    pub(crate) fn divisor<T: Element>(&self, taps: [Taps; 3]) -> T::Divisor {
+    pub(crate) fn divisor<T: Element, R: Reducer<T>>(&self, taps: [Taps; 3]) -> T::Divisor {
         let real = taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real));
-        T::divisor(&self.finish, self.divisor.count(&self.axes, taps), real as isize)
+        let finish = if R::PLAIN { Finish { requantize: None, ..self.finish } } else { self.finish };
+        T::divisor(&finish, self.divisor.count(&self.axes, taps), real as isize)
     }
 
     /// Calls `visit` for every output: one function for all that look at each by itself.

@@ -11,7 +11,7 @@ use super::{Output, Work, put};
 use crate::access::Reader;
 use crate::dispatch::Kernels;
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES};
+use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES, hidden};
 use crate::reduce::{Reduce, Reducer};
 
 /// Most lanes that a backend has for one vector.
@@ -28,7 +28,7 @@ where
 {
     let job = work.job;
     let len = job.from.shape.spatial.iter().fold(1usize, |len, extent| len.wrapping_mul(*extent));
-    let by = T::one().by(job.divisor::<T>(job.axes.map(|axis| axis.taps(0))));
+    let by = T::one().by(job.divisor::<T, R>(job.axes.map(|axis| axis.taps(0))));
     for n in 0..job.from.shape.batch {
         for c in 0..job.from.shape.channels {
             let from = job.from.at(n, c, [0; 3]);
@@ -57,7 +57,7 @@ where
 {
     // As many vectors as make up the lanes of the order; where that does not matter, one.
     match L::N {
-        1 => total::<T, L, R, 16>(lanes, reduce, plane),
+        1 => one_by_one::<T, R>(reduce, plane),
         2 => total::<T, L, R, 8>(lanes, reduce, plane),
         4 => total::<T, L, R, 4>(lanes, reduce, plane),
         8 => total::<T, L, R, 2>(lanes, reduce, plane),
@@ -69,7 +69,6 @@ where
 /// instruction set.
 #[inline(never)]
 fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]: [usize; 2]) -> Part<T, R> {
-    let one = T::one();
     let taps = work.job.axes.map(|axis| axis.taps(0));
     let mut cells = Output { cell: [n, c, 0, 0, 0], to: 0, taps }.cells(work.job, work.input);
     let mut totals = [None; VIRTUAL_LANES];
@@ -80,14 +79,46 @@ fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]:
             *to = cell;
             len += 1;
         }
-        let mut done = 0;
-        if let Some(reader) = Reader::<T, Array<T, T::One>>::new(&copy) {
-            (totals, done) = Steps { lanes: one, reduce, reader }.totals(len, totals);
-        }
+        let cells = copy.get(..len).unwrap_or(&copy);
+        let done = enter_each::<T, R>(reduce, cells, &mut totals);
         if len < copy.len() {
-            return merged::<T, T::One, R, VIRTUAL_LANES>(one, reduce, totals, copy.get(done..len).unwrap_or(&[]));
+            return merge_each::<T, R>(reduce, &totals, cells.get(done..).unwrap_or(&[]));
         }
     }
+}
+
+/// The total of a plane without gaps, on lanes of one element.
+fn one_by_one<T: Element, R: Reduce<T, T::One>>(reduce: R, plane: &[T]) -> Part<T, R> {
+    let mut totals = [None; VIRTUAL_LANES];
+    let done = enter_each::<T, R>(reduce, plane, &mut totals);
+    merge_each::<T, R>(reduce, &totals, plane.get(done..).unwrap_or(&[]))
+}
+
+/// Adds as many cells as fill the lanes, and gives how many they are.
+#[inline(never)]
+fn enter_each<T: Element, R: Reduce<T, T::One>>(
+    reduce: R,
+    cells: &[T],
+    totals: &mut [Option<<R as Reduce<T, T::One>>::Total>; VIRTUAL_LANES],
+) -> usize {
+    let Some(reader) = Reader::<T, Array<T, T::One>>::new(cells) else { return 0 };
+    Steps { lanes: T::one(), reduce, reader }.totals(cells.len(), totals)
+}
+
+/// As [`merged`].
+#[inline(never)]
+fn merge_each<T: Element, R: Reduce<T, T::One>>(
+    reduce: R,
+    totals: &[Option<<R as Reduce<T, T::One>>::Total>; VIRTUAL_LANES],
+    rest: &[T],
+) -> Part<T, R> {
+    merged::<T, T::One, R, VIRTUAL_LANES>(T::one(), reduce, totals, rest)
+}
+
+/// The number of a vector; where that is one element, there are many of them, and their loop stays one.
+#[inline(always)]
+fn of_lane<T: Element, L: Lanes<T>>(k: usize) -> usize {
+    if L::N == 1 { hidden(k) } else { k }
 }
 
 /// `K` vectors at a time.
@@ -145,21 +176,21 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<'_, T, L, R
 
     /// With as many of `len` elements as fill the lanes; and how many they are.
     #[inline(always)]
-    fn totals(&self, len: usize, mut totals: [Option<R::Total>; K]) -> ([Option<R::Total>; K], usize) {
+    fn totals(&self, len: usize, totals: &mut [Option<R::Total>; K]) -> usize {
         let (step, mut done) = (K * L::N, 0);
         while done + 8 * step <= len {
             for (k, total) in totals.iter_mut().enumerate() {
-                *total = self.enter(*total, self.eight(done, k));
+                *total = self.enter(*total, self.eight(done, of_lane::<T, L>(k)));
             }
             done += 8 * step;
         }
         while done + step <= len {
             for (k, total) in totals.iter_mut().enumerate() {
-                *total = self.enter(*total, self.read(done, k));
+                *total = self.enter(*total, self.read(done, of_lane::<T, L>(k)));
             }
             done += step;
         }
-        (totals, done)
+        done
     }
 }
 
@@ -170,9 +201,9 @@ where
 {
     let (mut totals, mut done) = ([None; K], 0);
     if let Some(reader) = Reader::<T, Array<T, L>>::new(plane) {
-        (totals, done) = Steps { lanes, reduce, reader }.totals(plane.len(), totals);
+        done = Steps { lanes, reduce, reader }.totals(plane.len(), &mut totals);
     }
-    merged::<T, L, R, K>(lanes, reduce, totals, plane.get(done..).unwrap_or(&[]))
+    merged::<T, L, R, K>(lanes, reduce, &totals, plane.get(done..).unwrap_or(&[]))
 }
 
 /// The total of all lanes, each of which may get one more cell.
@@ -180,7 +211,7 @@ where
 fn merged<T: Element, L: Lanes<T>, R, const K: usize>(
     lanes: L,
     reduce: R,
-    totals: [Option<<R as Reduce<T, L>>::Total>; K],
+    totals: &[Option<<R as Reduce<T, L>>::Total>; K],
     rest: &[T],
 ) -> Part<T, R>
 where
@@ -193,9 +224,10 @@ where
         if let Some(parts) = parts.get_mut(filled..) {
             Reduce::<T, L>::parts(reduce, lanes, *total, parts);
         }
-        filled += L::N;
+        filled = hidden(filled + L::N);
     }
     for (i, x) in rest.iter().enumerate() {
+        let i = hidden(i);
         let Some(to) = parts.get_mut(i) else { break };
         let acc = Reduce::<T, T::One>::lift(reduce, one, L1::<T>::splat(one, *x), 0);
         let total = if i < filled {
@@ -209,6 +241,7 @@ where
     let mut half = VIRTUAL_LANES.max(K * L::N) / 2;
     while half > 0 {
         for j in 0..half.min(filled.saturating_sub(half)) {
+            let j = hidden(j);
             let [a, b] = [parts[j % MOST_LANES], parts[(j + half) % MOST_LANES]]
                 .map(|part| Reduce::<T, T::One>::of_part(reduce, one, part));
             parts[j % MOST_LANES] = part::<T, R>(reduce, Reduce::<T, T::One>::merge_totals(reduce, one, a, b));

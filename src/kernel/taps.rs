@@ -78,9 +78,11 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
                 }
                 // The divisor of neighbours is mostly the same, and the way to it is not short.
                 let by = match last {
+                    // What is known when compiling would be lost on the way through here.
+                    _ if FIXED && R::DIVIDES => lanes.by(job.divisor::<T, R>([row.taps[0], row.taps[1], taps])),
                     Some((of, by)) if !R::DIVIDES || (of.real, of.padded) == (taps.real, taps.padded) => by,
                     _ if !R::DIVIDES => lanes.by(T::Divisor::default()),
-                    _ => lanes.by(job.divisor::<T>([row.taps[0], row.taps[1], taps])),
+                    _ => lanes.by(job.divisor::<T, R>([row.taps[0], row.taps[1], taps])),
                 };
                 last = Some((taps, by));
                 let column = Line {

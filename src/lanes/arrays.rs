@@ -17,6 +17,8 @@ plain_instructions!(Portable);
 pub(crate) type Native = Scalar;
 /// The value of [`Native`].
 pub(crate) const NATIVE: Native = Scalar;
+/// What the run-time front uses: as no shape is a constant, arrays have fewer instructions than one element at a time.
+pub(crate) const BEST: Portable = Portable;
 
 macro_rules! register {
     ($($T:ty, $n:literal;)*) => {$(

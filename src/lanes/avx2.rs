@@ -57,6 +57,9 @@ fn has_f16c() -> bool {
 /// The lanes that are known when compiling.
 #[cfg(all(target_feature = "avx2", target_feature = "f16c"))]
 pub(crate) const NATIVE: Avx2 = Avx2(());
+/// What the run-time front uses.
+#[cfg(all(target_feature = "avx2", target_feature = "f16c"))]
+pub(crate) const BEST: Avx2 = Avx2(());
 
 /// A safe method from a function of intrinsics. The token `self` or `lanes` proves that the
 /// processor has them, and the functions touch no memory.

@@ -38,9 +38,9 @@ mod avx2;
 pub(crate) use avx2::Avx2;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c"))]
-pub(crate) use avx2::{Avx2 as Native, NATIVE};
+pub(crate) use avx2::{Avx2 as Native, BEST, NATIVE};
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]
-pub(crate) use portable::{NATIVE, Native};
+pub(crate) use portable::{BEST, NATIVE, Native};
 
 use crate::element::{Element, Integer};
 use crate::round::Ratio;
@@ -261,6 +261,7 @@ impl<L: Copy, const N: usize> Register<L> for Indices<N> {
 }
 
 /// Sums as elements, all in the same way, for the compiler to make vectors of.
+#[allow(dead_code, reason = "lanes of arrays do without")]
 #[inline(always)]
 pub(crate) fn quotients<T: Integer, const N: usize>(sums: [i32; N], by: &Ratio) -> [T; N] {
     let mut quotients = [T::LOWEST; N];
@@ -294,6 +295,7 @@ macro_rules! few_like_many {
 pub(crate) use few_like_many;
 
 /// A register made of `$k` others, which lie one after the other.
+#[allow(unused_macros, reason = "lanes of arrays do without")]
 macro_rules! composite {
     ($L:ty, $R:ty, $k:literal, [$T:ty; $n:literal]) => {
         impl Register<$L> for [$R; $k] {
@@ -332,6 +334,7 @@ macro_rules! composite {
         }
     };
 }
+#[allow(unused_imports, reason = "lanes of arrays do without")]
 pub(crate) use composite;
 
 /// Lanes over which a contiguous run is folded, on every instruction set: lane `i % 16` takes

@@ -24,6 +24,8 @@ pub(crate) type Native = Portable;
 /// The value of [`Native`].
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]
 pub(crate) const NATIVE: Native = Portable;
+/// What the run-time front uses.
+pub(crate) const BEST: Native = NATIVE;
 
 macro_rules! register {
     ($($V:ident: [$T:ty; $n:literal];)*) => {$(
