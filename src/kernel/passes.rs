@@ -298,7 +298,7 @@ impl<L: Copy, R: Copy> Window<L, R> {
         let mut along = first;
         let loaded = read(lanes, reduce, column.next()?);
         let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
-        if !R::HAS_SIDE {
+        if tuned::<T, L, R>() {
             while let Some([b, c]) = column.two() {
                 let (b, c) = (read(lanes, reduce, b), read(lanes, reduce, c));
                 acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
@@ -640,7 +640,7 @@ fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     if many {
         column.hide();
     }
-    if R::IS_LIGHT {
+    if tuned::<T, L, R>() {
         while let Some([(b, _), (c, _)]) = column.two() {
             let b = lifted::<T, L, R, V>(lanes, reduce, b, number);
             let c = lifted::<T, L, R, V>(lanes, reduce, c, number.wrapping_add(cells));

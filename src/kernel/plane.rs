@@ -13,6 +13,7 @@ use crate::dispatch::Kernels;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES, hidden};
 use crate::reduce::{Reduce, Reducer};
+use core::marker::PhantomData;
 
 /// Most lanes that a backend has for one vector.
 const MOST_LANES: usize = 64;
@@ -101,8 +102,7 @@ fn enter_each<T: Element, R: Reduce<T, T::One>>(
     cells: &[T],
     totals: &mut [Option<<R as Reduce<T, T::One>>::Total>; VIRTUAL_LANES],
 ) -> usize {
-    let Some(reader) = Reader::<T, Array<T, T::One>>::new(cells) else { return 0 };
-    Steps { lanes: T::one(), reduce, reader }.totals(cells.len(), totals)
+    Steps { lanes: T::one(), reduce, elements: PhantomData }.totals(cells, totals)
 }
 
 /// As [`merged`].
@@ -115,80 +115,66 @@ fn merge_each<T: Element, R: Reduce<T, T::One>>(
     merged::<T, T::One, R, VIRTUAL_LANES>(T::one(), reduce, totals, rest)
 }
 
-/// The number of a vector; where that is one element, there are many of them, and their loop stays one.
-#[inline(always)]
-fn of_lane<T: Element, L: Lanes<T>>(k: usize) -> usize {
-    if L::N == 1 { hidden(k) } else { k }
-}
-
 /// `K` vectors at a time.
-struct Steps<'a, T: Element, L: Lanes<T>, R, const K: usize> {
+struct Steps<T, L, R, const K: usize> {
     lanes: L,
     reduce: R,
-    reader: Reader<'a, T, Array<T, L>>,
+    elements: PhantomData<T>,
 }
 
-impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<'_, T, L, R, K> {
-    /// Vector `k` of the elements from `at` on.
+impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<T, L, R, K> {
     #[inline(always)]
-    fn read(&self, at: usize, k: usize) -> R::Acc {
-        let array = self.reader.at(at + k * L::N);
+    fn lift(&self, array: &Array<T, L>) -> R::Acc {
         self.reduce.lift(self.lanes, L::V::load(self.lanes, array), 0)
     }
 
+    /// Neighbours, then neighbours of these, then both halves: of vector `k` of eight steps.
     #[inline(always)]
-    fn both(&self, a: R::Acc, b: R::Acc) -> R::Acc {
-        self.reduce.merge(self.lanes, a, b)
-    }
-
-    /// Neighbours, then neighbours of these.
-    #[inline(always)]
-    fn four(&self, at: usize, k: usize) -> R::Acc {
-        let step = K * L::N;
-        let low = self.both(self.read(at, k), self.read(at + step, k));
-        self.both(low, self.both(self.read(at + 2 * step, k), self.read(at + 3 * step, k)))
-    }
-
-    #[inline(always)]
-    fn eight(&self, at: usize, k: usize) -> R::Acc {
-        if !R::IS_LIGHT {
-            // In a loop, for each element is long.
-            let mut taps = [self.read(at, k); 8];
-            for (i, tap) in taps.iter_mut().enumerate().skip(1) {
-                *tap = self.read(at + i * K * L::N, k);
-            }
-            return tree(
-                taps,
-                #[inline(always)]
-                |a, b| self.both(a, b),
-            );
+    fn eight(&self, steps: &[[Array<T, L>; K]; 8], k: usize) -> R::Acc {
+        let mut taps = [self.lift(&steps[0][k % K]); 8];
+        for i in 1..8 {
+            // In a loop, where each element is long.
+            let i = if R::IS_LIGHT { i } else { hidden(i) % 8 };
+            taps[i] = self.lift(&steps[i][k % K]);
         }
-        self.both(self.four(at, k), self.four(at + 4 * K * L::N, k))
+        tree(
+            taps,
+            #[inline(always)]
+            |a, b| self.reduce.merge(self.lanes, a, b),
+        )
     }
 
     #[inline(always)]
-    fn enter(&self, total: Option<R::Total>, acc: R::Acc) -> Option<R::Total> {
-        Some(match total {
+    fn enter(&self, total: &mut Option<R::Total>, acc: R::Acc) {
+        *total = Some(match *total {
             Some(total) => self.reduce.enter(self.lanes, total, acc),
             None => self.reduce.total(self.lanes, acc),
-        })
+        });
     }
 
-    /// With as many of `len` elements as fill the lanes; and how many they are.
+    /// Adds as many cells as fill the lanes, and gives how many they are.
     #[inline(always)]
-    fn totals(&self, len: usize, totals: &mut [Option<R::Total>; K]) -> usize {
+    fn totals(&self, cells: &[T], totals: &mut [Option<R::Total>; K]) -> usize {
+        // Where vectors are one element, there are many of them, and their loop stays one.
+        let of_lane = |k| if L::N == 1 { hidden(k) } else { k };
         let (step, mut done) = (K * L::N, 0);
-        while done + 8 * step <= len {
-            for (k, total) in totals.iter_mut().enumerate() {
-                *total = self.enter(*total, self.eight(done, of_lane::<T, L>(k)));
+        if let Some(reader) = Reader::<T, [[Array<T, L>; K]; 8]>::new(cells) {
+            while done + 8 * step <= cells.len() {
+                let steps = reader.at(done);
+                for (k, total) in totals.iter_mut().enumerate() {
+                    self.enter(total, self.eight(steps, of_lane(k)));
+                }
+                done += 8 * step;
             }
-            done += 8 * step;
         }
-        while done + step <= len {
-            for (k, total) in totals.iter_mut().enumerate() {
-                *total = self.enter(*total, self.read(done, of_lane::<T, L>(k)));
+        if let Some(reader) = Reader::<T, [Array<T, L>; K]>::new(cells) {
+            while done + step <= cells.len() {
+                let arrays = reader.at(done);
+                for (k, total) in totals.iter_mut().enumerate() {
+                    self.enter(total, self.lift(&arrays[of_lane(k) % K]));
+                }
+                done += step;
             }
-            done += step;
         }
         done
     }
@@ -199,10 +185,8 @@ fn total<T: Element, L: Lanes<T>, R, const K: usize>(lanes: L, reduce: R, plane:
 where
     R: Reduce<T, L> + Reduce<T, T::One>,
 {
-    let (mut totals, mut done) = ([None; K], 0);
-    if let Some(reader) = Reader::<T, Array<T, L>>::new(plane) {
-        done = Steps { lanes, reduce, reader }.totals(plane.len(), &mut totals);
-    }
+    let mut totals = [None; K];
+    let done = Steps { lanes, reduce, elements: PhantomData }.totals(plane, &mut totals);
     merged::<T, L, R, K>(lanes, reduce, &totals, plane.get(done..).unwrap_or(&[]))
 }
 

@@ -324,6 +324,13 @@ impl Walk {
     /// The elements of eight taps: a call of its own, such that there is one way from row to row.
     #[inline(never)]
     fn eight(&mut self) -> [usize; 8] {
+        if self.at[2] + 8 < self.column.count {
+            // All of one row, and the next tap too.
+            let (first, step) = (self.from, self.column.step);
+            self.at[2] += 8;
+            self.from = first.wrapping_add(step.wrapping_mul(8));
+            return core::array::from_fn(|i| first.wrapping_add(step.wrapping_mul(i)));
+        }
         let mut eight = [0; 8];
         for at in &mut eight {
             *at = self.next();

@@ -372,6 +372,7 @@ impl Part<'_> {
     }
 
     /// Whether every other column can be taken, of windows of two or three of them: at least a vector of outputs, which lie side by side.
+    #[inline(never)]
     fn may_halve(&self, columns: Columns) -> bool {
         let (traits, dense) = (self.traits, self.shape.flat || self.job.to.strides.spatial[2] == 1);
         let rows = if self.shape.flat { self.planes() * self.rows.len() } else { 1 };
@@ -392,6 +393,7 @@ impl Part<'_> {
     }
 
     /// The outputs of runs that lie in the output as they do in the tile.
+    #[inline(never)]
     fn outputs(&self, block: &Block, run: &Run) -> Outputs {
         let Run { at, to, taps, apart, tap, place, count, real, .. } = *run;
         let dilation = self.job.axes[2].dilation as u32;
@@ -465,6 +467,7 @@ impl Part<'_> {
         self.job.axes[0].outlined_taps(self.first[2])
     }
 
+    #[inline(never)]
     fn taps(&self, y: usize) -> [Taps; 2] {
         [self.depth_taps(), self.job.axes[1].outlined_taps(y)]
     }
@@ -488,6 +491,7 @@ impl Part<'_> {
     }
 
     /// Columns of the tile: before the first real one, those, and all; and the first real column of the input.
+    #[inline(never)]
     fn extents(&self) -> ([usize; 3], usize) {
         let cols = &self.job.axes[2];
         let start = self.cols.start * cols.stride;
@@ -513,6 +517,7 @@ impl Part<'_> {
     }
 
     /// The first lines of rows of outputs.
+    #[inline(never)]
     fn elements(&self, rows: &Range<usize>, lines: &Lines) -> Elements {
         let (strides, shape) = (&self.job.from.strides, &self.job.from.shape);
         let ([lead, real, _], first) = self.extents();

@@ -59,11 +59,12 @@ extern "C" fn _start() -> ! {
     pool(input, output);
     #[cfg(any(feature = "max_i8", feature = "avg_f32"))]
     {
+        #[cfg(feature = "max_i8")]
         let (x, y) = (input.as_flattened().as_flattened(), output.as_flattened_mut().as_flattened_mut());
         #[cfg(feature = "avg_f32")]
-        let (x, mut floats) = (core::hint::black_box(&[0.0; 64]), [0.0; 64]);
+        let (floats, mut means) = ([0.0; 512], [0.0; 512]);
         #[cfg(feature = "avg_f32")]
-        let y = core::hint::black_box(&mut floats);
+        let (x, y) = (core::hint::black_box(&floats), core::hint::black_box(&mut means));
         let window = Window::new(core::hint::black_box([2, 2])).stride(core::hint::black_box([2, 2]));
         core::hint::black_box(pool(x, y, core::hint::black_box([8, 8]), window).is_ok());
     }
