@@ -34,6 +34,22 @@ impl Destination<'_> {
         }
     }
 
+    /// Writes the numbers of cells, which fit, to places that lie `step` apart: of the first one `number` and its offset, and `more`
+    /// with each of the others.
+    pub(crate) fn put_each(&mut self, at: usize, step: usize, offsets: &[u32], number: usize, more: usize) {
+        match self {
+            Self::U32(to) => put_each(to, at, step, offsets, |i, offset| {
+                (number as u32).wrapping_add((i as u32).wrapping_mul(more as u32)).wrapping_add(offset)
+            }),
+            Self::Usize(to) => put_each(to, at, step, offsets, |i, offset| {
+                number.wrapping_add(i.wrapping_mul(more)).wrapping_add(offset as usize)
+            }),
+            Self::I64(to) => put_each(to, at, step, offsets, |i, offset| {
+                number.wrapping_add(i.wrapping_mul(more)).wrapping_add(offset as usize) as i64
+            }),
+        }
+    }
+
     /// Writes that there is no cell.
     pub(crate) fn put_none(&mut self, at: usize) {
         match self {
@@ -49,6 +65,18 @@ fn put<I>(to: &mut [I], at: usize, index: I) {
     if let Some(to) = to.get_mut(at) {
         *to = index;
     }
+}
+
+#[inline(always)]
+fn put_each<I>(to: &mut [I], at: usize, step: usize, offsets: &[u32], number: impl Fn(usize, u32) -> I) {
+    let numbers = offsets.iter().enumerate().map(|(i, offset)| number(i, *offset));
+    if step == 1
+        && let Some(to) = at.checked_add(offsets.len()).and_then(|end| to.get_mut(at..end))
+    {
+        to.iter_mut().zip(numbers).for_each(|(to, number)| *to = number);
+        return;
+    }
+    numbers.enumerate().for_each(|(i, number)| put(to, at + i * step, number));
 }
 
 mod sealed {

@@ -519,7 +519,8 @@ impl<'n, T: Element> Reducer<T> for Pick<'n, T> {
     const EMPTY_SIDE: u32 = 0;
     // A cell that is no more than nothing would have to be told from it.
     const PADS: bool = false;
-    const IS_LIGHT: bool = false;
+    // Indices are as wide as `f32`; of the other types they take many instructions.
+    const IS_LIGHT: bool = size_of::<T>() == size_of::<u32>();
     const HAS_TOTALS: bool = false;
     const HAS_SIDE: bool = true;
 }

@@ -33,6 +33,20 @@ pub(crate) struct Place {
     pub(crate) along_channels: bool,
 }
 
+impl Place {
+    /// The output that comes `n` outputs later.
+    #[inline(always)]
+    pub(crate) fn after(mut self, n: usize) -> Self {
+        // Two numbers that are known, rather than one that is looked for.
+        if self.along_channels {
+            self.cell[1] += n;
+        } else {
+            self.cell[4] += n;
+        }
+        self
+    }
+}
+
 impl Numbers<'_> {
     /// Writes the numbers of cells of the plane, each of them less by the column in which its window starts.
     #[inline(never)]
@@ -40,12 +54,18 @@ impl Numbers<'_> {
         let [n, c, z, y, x] = place.cell;
         let Layout { shape, strides } = self.layout;
         let (planes, columns, step) =
-            if place.along_channels { (1, 0, strides.channel) } else { (0, self.cols.stride, strides.spatial[2]) };
+            if place.along_channels { (1usize, 0, strides.channel) } else { (0, self.cols.stride, strides.spatial[2]) };
         let (mut to, mut plane) = (self.layout.at(n, c, [z, y, x]), n * shape.channels + c);
         // Wraps for a window that starts in the padding; a cell of it does not.
         let mut start = (x * self.cols.stride).wrapping_sub(self.cols.pad_start);
         if self.cols.bins {
             start = self.cols.taps(x).start;
+        }
+        if self.numbering.row_major {
+            // Each number is that of the one before and a step more, and its offset.
+            let cells = self.numbering.plane;
+            let first = plane.wrapping_mul(cells).wrapping_add(start);
+            return self.to.put_each(to, step, offsets, first, planes.wrapping_mul(cells).wrapping_add(columns));
         }
         for offset in offsets {
             self.put(to, plane, start.wrapping_add(*offset as usize));

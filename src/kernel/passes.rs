@@ -113,15 +113,18 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         pad(self.tile.cells, R::EMPTY, block, at, n.next_multiple_of(L::N));
     }
 
-    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize) {
+    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) {
         match taps {
-            2 if tuned::<T, L, R>() => self.in_place::<2>(len, taps, apart),
-            _ => self.in_place::<0>(len, taps, apart),
+            2 if tuned::<T, L, R>() => self.in_place::<2>(len, taps, apart, dilation),
+            _ => self.in_place::<0>(len, taps, apart, dilation),
         };
     }
 
     fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize) {
         compact(self.tile.cells, rows, skip, width);
+        if R::HAS_SIDE {
+            compact(self.tile.side, rows, skip, width);
+        }
     }
 
     fn results(&mut self, outputs: &Outputs) {
@@ -298,7 +301,7 @@ impl<L: Copy, R: Copy> Window<L, R> {
         let mut along = first;
         let loaded = read(lanes, reduce, column.next()?);
         let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
-        if tuned::<T, L, R>() {
+        if tuned::<T, L, R>() && !R::HAS_SIDE {
             while let Some([b, c]) = column.two() {
                 let (b, c) = (read(lanes, reduce, b), read(lanes, reduce, c));
                 acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
@@ -369,12 +372,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     }
 
     /// Folds each `TAPS` cells, or as many as there are, into the first of them.
-    fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize) -> Option<()> {
+    fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) -> Option<()> {
         let (lanes, reduce) = (self.lanes, self.reduce);
         lanes.enter(
             #[inline(always)]
             || {
-                let window = Window { lanes, reduce, first: 0, dilation: 0, many: TAPS == 0 };
+                let window = Window { lanes, reduce, first: 0, dilation, many: TAPS == 0 };
                 let (taps, whole) = (if TAPS > 0 { TAPS } else { taps }, len.next_multiple_of(L::N));
                 let one = &Block { count: [1; 2], from: [0; 2], to: [0; 2] };
                 // Cells are read before they are written, and none that was is read again: a vector may lie past the end, but none
@@ -404,13 +407,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, TAPS > 0)?;
                 let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
                 each_run!(block.count, |run| {
-                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    let (from, mut to, place) = (from.run(run)?, to.run(run)?, outputs.place_of(run));
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
                         let acc = window.fold::<T, V>(from.column(i)?)?;
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
                         if R::HAS_SIDE {
                             let n = (V * L::N).min(len - i);
-                            reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
+                            reduce.aside(lanes, &acc, n, beside, place.after(i));
                         }
                     });
                 });
@@ -511,7 +514,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut nothing = NOTHING;
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, ROWS > 0)?;
                 each_run!(block.count, |run| {
-                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    let (from, mut to, place) = (from.run(run)?, to.run(run)?, outputs.place_of(run));
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
                         let many = ROWS == 0;
                         let (mut at, mut number, mut x) = (i, runs.number_of(run), 0);
@@ -532,7 +535,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
                         if R::HAS_SIDE {
                             let n = (V * L::N).min(len - i);
-                            reduce.aside(lanes, &acc, n, beside, outputs.place_of(run, i));
+                            reduce.aside(lanes, &acc, n, beside, place.after(i));
                         }
                     });
                 });

@@ -207,12 +207,14 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Output `i` of a run.
-    pub(super) fn place_of(&self, run: [usize; 2], i: usize) -> Place {
+    /// The first output of a run.
+    pub(super) fn place_of(&self, run: [usize; 2]) -> Place {
         let mut place = self.place;
-        place.cell[self.axes[0]] += run[0];
-        place.cell[self.axes[1]] += run[1];
-        place.cell[if place.along_channels { 1 } else { 4 }] += i;
+        for (axis, n) in self.axes.into_iter().zip(run) {
+            if let Some(cell) = place.cell.get_mut(axis) {
+                *cell += n;
+            }
+        }
         place
     }
 }
@@ -270,8 +272,9 @@ pub(super) trait Passes: Fill {
     fn fold_each(&mut self, runs: &Elements, lines: usize, slices: Line);
     /// Writes at least `n` cells that merge without a trace, from cell `at` on, in each run of a block.
     fn pad(&mut self, block: &Block, at: usize, n: usize);
-    /// Folds columns of the tile, the first `len` of them, each into the first of its window.
-    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize);
+    /// Folds columns of the tile, the first `len` of them, each into the first of its window; `dilation` columns of the input are
+    /// from one tap to the next.
+    fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32);
     /// Puts the outputs of each row side by side, which are of `width` cells and `skip` apart: how many rows, how far from one to
     /// the next, and outputs of each.
     fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize);
@@ -659,14 +662,14 @@ impl Part<'_> {
             let (taps, apart) = (columns.taps, columns.apart);
             let mut done = 1;
             while 2 * done < taps {
-                passes.fold_in_place(len + (taps - 2 * done) * apart, 2, done * apart);
+                passes.fold_in_place(len + (taps - 2 * done) * apart, 2, done * apart, 0);
                 done *= 2;
             }
             columns = Columns { taps: 2, apart: (taps - done) * apart, ..columns };
         }
         let halved = self.may_halve(columns);
-        if columns.skip > width && width < self.traits.lanes && !halved && self.traits.pads {
-            passes.fold_in_place(len, columns.taps, columns.apart);
+        if columns.skip > width && width < self.traits.lanes && !halved {
+            passes.fold_in_place(len, columns.taps, columns.apart, self.job.axes[2].dilation as u32);
             let flat = [1, 0, rows * outputs];
             let rows = [rows, self.shape.pitch, outputs];
             passes.compact(if self.shape.flat { flat } else { rows }, columns.skip, width);
