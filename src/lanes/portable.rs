@@ -25,6 +25,7 @@ pub(crate) type Native = Portable;
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]
 pub(crate) const NATIVE: Native = Portable;
 /// What the run-time front uses.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]
 pub(crate) const BEST: Native = NATIVE;
 
 macro_rules! register {
