@@ -175,18 +175,85 @@ fn end(first: usize, len: usize, count_a: usize, step_a: usize, count_b: usize, 
     first.checked_add(len)?.checked_add(all_but_last(count_a, step_a)?)?.checked_add(all_but_last(count_b, step_b)?)
 }
 
-/// Runs of elements, with others below them, and of what lies beside each element: all proved to be there, once.
+/// Where runs lie, with others below them: proved once to be within slices, which are those of who keeps this.
 #[derive(Clone, Copy)]
-pub(crate) struct Runs<'a, C, S> {
-    cells: &'a [C],
-    side: &'a [S],
-    /// With the counts and the steps, the lines and the length, within both slices.
+struct Extent {
     first: usize,
     count: [usize; 2],
     step: [usize; 2],
     lines: usize,
     apart: usize,
     len: usize,
+}
+
+impl Extent {
+    /// From element `first` on, `len` elements each; and as many `lines` of each, which lie `apart`. `None` unless there are some, and
+    /// all lie within slices of so many elements.
+    #[inline(always)]
+    fn new(
+        within: [usize; 2],
+        (count, step): ([usize; 2], [usize; 2]),
+        first: usize,
+        [lines, apart]: [usize; 2],
+        len: usize,
+    ) -> Option<Self> {
+        let below = lines.checked_sub(1)?.checked_mul(apart)?;
+        let end = end(first, len.checked_add(below)?, count[0], step[0], count[1], step[1])?;
+        (end <= within[0] && end <= within[1]).then_some(Self { first, count, step, lines, apart, len })
+    }
+
+    /// A run, if it is one of these.
+    #[inline(always)]
+    fn run(&self, [a, b]: [usize; 2]) -> Option<Span> {
+        debug_assert!(a < self.count[0] && b < self.count[1]);
+        if a >= self.count[0] || b >= self.count[1] {
+            return None;
+        }
+        // Nothing of it overflows, for it lies below the end. One place for all of a run is enough.
+        let at = hidden(self.first + a * self.step[0] + b * self.step[1]);
+        Some(Span { at, lines: self.lines, apart: self.apart, len: self.len })
+    }
+}
+
+/// Where one run lies, with others below it: within the slices of its [`Extent`].
+#[derive(Clone, Copy)]
+struct Span {
+    at: usize,
+    lines: usize,
+    apart: usize,
+    len: usize,
+}
+
+impl Span {
+    /// Where the arrays at element `i` start: their elements are in both slices, in each line. `None` if they would exceed the run.
+    #[inline(always)]
+    fn array<C: Pod, S: Pod, A: Pod, B: Pod>(&self, i: usize) -> Option<usize> {
+        const { assert_beside::<C, A, S, B>() }
+        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
+        debug_assert!(i <= last);
+        (i <= last).then_some(self.at + i)
+    }
+
+    /// These arrays and those below them, in the slices of the extent.
+    #[inline(always)]
+    fn column<'a, C: Pod, S: Pod, A: Pod, B: Pod>(
+        &self,
+        cells: &'a [C],
+        side: &'a [S],
+        i: usize,
+    ) -> Option<Column<'a, C, S, A, B>> {
+        let at = self.array::<C, S, A, B>(i)?;
+        Some(Column { cells, side, at, step: self.apart, left: self.lines, arrays: PhantomData })
+    }
+}
+
+/// Runs of elements, with others below them, and of what lies beside each element: all proved to be there, once.
+#[derive(Clone, Copy)]
+pub(crate) struct Runs<'a, C, S> {
+    cells: &'a [C],
+    side: &'a [S],
+    /// Within both slices.
+    extent: Extent,
 }
 
 impl<'a, C: Pod, S: Pod> Runs<'a, C, S> {
@@ -197,25 +264,17 @@ impl<'a, C: Pod, S: Pod> Runs<'a, C, S> {
         (cells, side): (&'a [C], &'a [S]),
         block: &Block,
         first: usize,
-        [lines, apart]: [usize; 2],
+        lines: [usize; 2],
         len: usize,
     ) -> Option<Self> {
-        let Block { count, from: step, .. } = *block;
-        let below = lines.checked_sub(1)?.checked_mul(apart)?;
-        let end = end(first, len.checked_add(below)?, count[0], step[0], count[1], step[1])?;
-        (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, lines, apart, len })
+        let extent = Extent::new([cells.len(), side.len()], (block.count, block.from), first, lines, len)?;
+        Some(Self { cells, side, extent })
     }
 
     /// A run, if it is one of the block.
     #[inline(always)]
-    pub(crate) fn run(&self, [a, b]: [usize; 2]) -> Option<Run<'a, C, S>> {
-        debug_assert!(a < self.count[0] && b < self.count[1]);
-        if a >= self.count[0] || b >= self.count[1] {
-            return None;
-        }
-        // Nothing of it overflows, for it lies below the end. One place for all of a run is enough.
-        let at = hidden(self.first + a * self.step[0] + b * self.step[1]);
-        Some(Run { cells: self.cells, side: self.side, at, lines: self.lines, apart: self.apart, len: self.len })
+    pub(crate) fn run(&self, run: [usize; 2]) -> Option<Run<'a, C, S>> {
+        Some(Run { cells: self.cells, side: self.side, span: self.extent.run(run)? })
     }
 }
 
@@ -224,26 +283,15 @@ impl<'a, C: Pod, S: Pod> Runs<'a, C, S> {
 pub(crate) struct Run<'a, C, S> {
     cells: &'a [C],
     side: &'a [S],
-    /// With the lines and the length, within both slices.
-    at: usize,
-    lines: usize,
-    apart: usize,
-    len: usize,
+    /// Within both slices.
+    span: Span,
 }
 
 impl<'a, C: Pod, S: Pod> Run<'a, C, S> {
     /// The arrays at element `i` of the run and of those below it; `None` if they would exceed the runs.
     #[inline(always)]
     pub(crate) fn column<A: Pod, B: Pod>(&self, i: usize) -> Option<Column<'a, C, S, A, B>> {
-        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
-        const { assert_beside::<C, A, S, B>() }
-        debug_assert!(i <= last);
-        if i > last {
-            return None;
-        }
-        // The array lies within the run: so `new` has seen that its elements are there, in each line.
-        let at = self.at + i;
-        Some(Column { cells: self.cells, side: self.side, at, step: self.apart, left: self.lines, arrays: PhantomData })
+        self.span.column(self.cells, self.side, i)
     }
 }
 
@@ -298,13 +346,8 @@ impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Iterator for Column<'a, C, S, A, B> {
 pub(crate) struct RunsMut<'a, C, S> {
     cells: &'a mut [C],
     side: &'a mut [S],
-    /// As in [`Runs`].
-    first: usize,
-    count: [usize; 2],
-    step: [usize; 2],
-    lines: usize,
-    apart: usize,
-    len: usize,
+    /// Within both slices.
+    extent: Extent,
 }
 
 impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
@@ -314,24 +357,17 @@ impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
         (cells, side): (&'a mut [C], &'a mut [S]),
         block: &Block,
         first: usize,
-        [lines, apart]: [usize; 2],
+        lines: [usize; 2],
         len: usize,
     ) -> Option<Self> {
-        let Block { count, to: step, .. } = *block;
-        let below = lines.checked_sub(1)?.checked_mul(apart)?;
-        let end = end(first, len.checked_add(below)?, count[0], step[0], count[1], step[1])?;
-        (end <= cells.len() && end <= side.len()).then_some(Self { cells, side, first, count, step, lines, apart, len })
+        let extent = Extent::new([cells.len(), side.len()], (block.count, block.to), first, lines, len)?;
+        Some(Self { cells, side, extent })
     }
 
     /// As [`Runs::run`].
     #[inline(always)]
-    pub(crate) fn run(&mut self, [a, b]: [usize; 2]) -> Option<RunMut<'_, C, S>> {
-        debug_assert!(a < self.count[0] && b < self.count[1]);
-        if a >= self.count[0] || b >= self.count[1] {
-            return None;
-        }
-        let at = hidden(self.first + a * self.step[0] + b * self.step[1]);
-        Some(RunMut { cells: self.cells, side: self.side, at, lines: self.lines, apart: self.apart, len: self.len })
+    pub(crate) fn run(&mut self, run: [usize; 2]) -> Option<RunMut<'_, C, S>> {
+        Some(RunMut { span: self.extent.run(run)?, cells: self.cells, side: self.side })
     }
 }
 
@@ -339,34 +375,25 @@ impl<'a, C: Pod, S: Pod> RunsMut<'a, C, S> {
 pub(crate) struct RunMut<'a, C, S> {
     cells: &'a mut [C],
     side: &'a mut [S],
-    /// As in [`Run`].
-    at: usize,
-    lines: usize,
-    apart: usize,
-    len: usize,
+    /// Within both slices.
+    span: Span,
 }
 
 impl<C: Pod, S: Pod> RunMut<'_, C, S> {
     /// As [`Run::column`].
     #[inline(always)]
     pub(crate) fn column<A: Pod, B: Pod>(&self, i: usize) -> Option<Column<'_, C, S, A, B>> {
-        let Self { cells, side, at, lines, apart, len } = self;
-        Run { cells, side, at: *at, lines: *lines, apart: *apart, len: *len }.column(i)
+        self.span.column(self.cells, self.side, i)
     }
 
     /// The arrays at element `i` of the run; `None` if they would exceed it.
     #[inline(always)]
     pub(crate) fn at<A: Pod, B: Pod>(&mut self, i: usize) -> Option<(&mut A, &mut B)> {
-        let last = self.len.checked_sub(const { len_of::<C, A>() })?;
-        const { assert_beside::<C, A, S, B>() }
-        debug_assert!(i <= last);
-        if i > last {
-            return None;
-        }
-        // SAFETY: the array lies within the run, so `RunsMut::new` has seen that its elements are there.
-        let cells = unsafe { self.cells.as_mut_ptr().add(self.at + i) };
+        let at = self.span.array::<C, S, A, B>(i)?;
+        // SAFETY: an array starts here, and its elements are in the slice.
+        let cells = unsafe { self.cells.as_mut_ptr().add(at) };
         // SAFETY: so are those beside it.
-        let side = unsafe { self.side.as_mut_ptr().add(self.at + i) };
+        let side = unsafe { self.side.as_mut_ptr().add(at) };
         // SAFETY: as in `Reader::at`; the borrow of `self` makes this the only reference.
         let cells = unsafe { &mut *cells.cast::<A>() };
         // SAFETY: as in `Reader::at`; this is another slice.
@@ -376,7 +403,7 @@ impl<C: Pod, S: Pod> RunMut<'_, C, S> {
     /// Copies elements to places that lie `step` apart, from place `i` of the run on.
     #[inline(always)]
     pub(crate) fn scatter(&mut self, i: usize, step: usize, elements: &[C]) {
-        scatter_slice(self.cells, self.at + i * step, step, elements);
+        scatter_slice(self.cells, self.span.at + i * step, step, elements);
     }
 }
 

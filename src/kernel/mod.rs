@@ -79,6 +79,12 @@ where
     }
 }
 
+/// Whether there is a tile. Lanes of one element are for comparison, and need no second walk; nor do small machines, where code is
+/// dearer than time.
+const fn has_tile<T: Element, L: Lanes<T>>() -> bool {
+    L::N > 1 && PORTABLE_IS_SIMD
+}
+
 /// What the tile holds at once, if there is a tile.
 type ShapeOf = fn(&Job, &tile::Traits) -> Option<tile::Shape>;
 
@@ -126,13 +132,12 @@ where
     let job = work.job;
     let traits = passes::traits::<T, L, R>();
     let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
-    // Lanes of one element are for comparison, and need no second walk; nor do small machines, where code is dearer than time.
-    let tile: Option<ShapeOf> = if const { L::N > 1 && PORTABLE_IS_SIMD } { Some(tile::Shape::of) } else { None };
+    let tile: Option<ShapeOf> = if const { has_tile::<T, L>() } { Some(tile::Shape::of) } else { None };
     let walk = Walk::of(job, &traits, tile, !R::HAS_TOTALS || R::is_small(lines, columns));
     let room = if let Walk::Tile(shape) = &walk { shape.cells(&traits) } else { 0 };
     let (mut cells, mut side) = (Scratch::new(), Scratch::new());
     let mut tile = Tile { cells: &mut [], side: &mut [] };
-    if const { L::N > 1 && PORTABLE_IS_SIMD } {
+    if const { has_tile::<T, L>() } {
         tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
     }
     match walk {
@@ -142,7 +147,7 @@ where
             taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
         }
         Walk::Taps { .. } if R::HAS_TOTALS => taps::one_by_one(reduce, work, beside),
-        Walk::Tile(shape) if const { L::N > 1 && PORTABLE_IS_SIMD } => {
+        Walk::Tile(shape) if const { has_tile::<T, L>() } => {
             tile::walk(job, &traits, &shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
         Walk::Windows { by_vectors: true, .. } => {
@@ -174,9 +179,16 @@ impl Job {
     /// What a window with these taps on its axes is divided by.
     #[inline(always)]
     pub(crate) fn divisor<T: Element, R: Reducer<T>>(&self, taps: [Taps; 3]) -> T::Divisor {
-        let real = taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real));
+        let [count, real] = self.counts(taps);
         let finish = if R::PLAIN { Finish { requantize: None, ..self.finish } } else { self.finish };
-        T::divisor(&finish, self.divisor.count(&self.axes, taps), real as isize)
+        T::divisor(&finish, count, real)
+    }
+
+    /// What a window with these taps is divided by, as a number, and how many of them are real.
+    #[inline(always)]
+    pub(crate) fn counts(&self, taps: [Taps; 3]) -> [isize; 2] {
+        let real = taps.iter().fold(1usize, |product, taps| product.wrapping_mul(taps.real));
+        [self.divisor.count(&self.axes, taps), real as isize]
     }
 
     /// Calls `visit` for every output: one function for all that look at each by itself.

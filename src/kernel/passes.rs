@@ -664,14 +664,20 @@ fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     acc
 }
 
-/// Where the results of runs go.
-struct Results<'r, T> {
-    to: RunsMut<'r, T, ()>,
+/// How the results of a run lie.
+#[derive(Clone, Copy)]
+struct Form {
     len: usize,
     step: usize,
     /// Whether those of whole vectors lie side by side; and whether that is known when compiling.
     dense: bool,
     known: bool,
+}
+
+/// Where the results of runs go.
+struct Results<'r, T> {
+    to: RunsMut<'r, T, ()>,
+    form: Form,
 }
 
 impl<'r, T: Element> Results<'r, T> {
@@ -681,43 +687,40 @@ impl<'r, T: Element> Results<'r, T> {
         let Outputs { block, to, len, step, .. } = outputs;
         let dense = known || is_dense::<T, L>(outputs);
         let to = RunsMut::new((output, nothing), block, *to, [1, 0], if dense { *len } else { 1 })?;
-        Some(Self { to, len: *len, step: *step, dense, known })
+        Some(Self { to, form: Form { len: *len, step: *step, dense, known } })
     }
 
     #[inline(always)]
     fn run(&mut self, run: [usize; 2]) -> Option<ResultsOfRun<'_, T>> {
-        let Self { len, step, dense, known, .. } = *self;
-        Some(ResultsOfRun { to: self.to.run(run)?, len, step, dense, known })
+        Some(ResultsOfRun { to: self.to.run(run)?, form: self.form })
     }
 }
 
 /// Where those of a run go.
 struct ResultsOfRun<'r, T> {
     to: RunMut<'r, T, ()>,
-    len: usize,
-    step: usize,
-    dense: bool,
-    known: bool,
+    form: Form,
 }
 
 impl<T: Element> ResultsOfRun<'_, T> {
     /// Vectors side by side.
     #[inline(always)]
     fn wide<L: Lanes<T>, R: Reducer<T>>(&self) -> usize {
-        if self.dense { wide::<T, L, R>() } else { 1 }
+        if self.form.dense { wide::<T, L, R>() } else { 1 }
     }
 
     /// The results of output `i` and of those after it.
     #[inline(always)]
     fn put<L: Lanes<T>, const V: usize>(&mut self, lanes: L, results: [L::V; V], i: usize) -> Option<()> {
-        if V > 1 || self.known || of(true, usize::from(self.dense)) > 0 {
+        let Form { len, step, dense, known } = self.form;
+        if V > 1 || known || hidden(usize::from(dense)) > 0 {
             store::<T, L, V>(lanes, results, self.to.at(i)?);
             return Some(());
         }
         let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];
         store::<T, L, V>(lanes, results, (&mut arrays, &mut [(); V]));
         let elements: &[T] = bytemuck::must_cast_slice(&arrays);
-        self.to.scatter(i, self.step, elements.get(..self.len - i).unwrap_or(elements));
+        self.to.scatter(i, step, elements.get(..len - i).unwrap_or(elements));
         Some(())
     }
 }

@@ -258,8 +258,7 @@ impl Run {
     /// With the divisor of windows that have these taps.
     #[inline(never)]
     fn divide(&mut self, job: &Job, [d, r]: [Taps; 2], c: Taps) {
-        self.count = job.divisor.count(&job.axes, [d, r, c]);
-        self.real = d.real.wrapping_mul(r.real).wrapping_mul(c.real) as isize;
+        [self.count, self.real] = job.counts([d, r, c]);
     }
 }
 
@@ -707,7 +706,7 @@ impl Part<'_> {
         if self.job.axes.iter().any(Axis::may_be_empty) {
             for rows in Alike::of(&self.job.axes[1], &self.rows) {
                 for cols in Alike::of(&self.job.axes[2], &self.cols) {
-                    fill_empty(self.job, self.first, &rows, &cols, self.step, passes);
+                    taps_or_fill(self.job, self.first, &rows, &cols, self.step, passes);
                 }
             }
         }
@@ -774,27 +773,27 @@ impl Iterator for Alike {
     }
 }
 
-/// Fills the outputs without a tap of windows that are clipped alike, of `channels` from channel `c` on. Gives whether there are such.
+/// The taps of windows that are clipped alike; or fills their outputs, of `channels` from channel `c` on, if they have none.
 #[inline(never)]
-pub(super) fn fill_empty(
+pub(super) fn taps_or_fill(
     job: &Job,
     [n, c, z]: [usize; 3],
     rows: &Range<usize>,
     cols: &Range<usize>,
     channels: usize,
     to: &mut dyn Fill,
-) -> bool {
+) -> Option<[Taps; 3]> {
     let [depth_axis, row_axis, col_axis] = &job.axes;
     let taps = [depth_axis.outlined_taps(z), row_axis.outlined_taps(rows.start), col_axis.outlined_taps(cols.start)];
-    let are_empty = taps.iter().any(|taps| taps.real == 0);
-    if are_empty {
-        for y in rows.clone() {
-            for x in cols.clone() {
-                to.fill(job.to.at(n, c, [z, y, x]), job.to.strides.channel, channels);
-            }
+    if taps.iter().all(|taps| taps.real > 0) {
+        return Some(taps);
+    }
+    for y in rows.clone() {
+        for x in cols.clone() {
+            to.fill(job.to.at(n, c, [z, y, x]), job.to.strides.channel, channels);
         }
     }
-    are_empty
+    None
 }
 
 fn clamp(inner: Range<usize>, outer: &Range<usize>) -> Range<usize> {

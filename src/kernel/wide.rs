@@ -13,9 +13,8 @@ pub(crate) fn run<T: Element>(work: &mut Work<'_, T>, bounds: Bounds<T>) {
         let mean = match output.is_empty() {
             true => work.fill,
             false => {
-                let real = output.taps.iter().fold(1usize, |real, taps| real.wrapping_mul(taps.real));
-                let count = job.divisor.count(&job.axes, output.taps);
-                bounds.nearest(T::wide_mean(&job.finish, output.cells(job, work.input), count, real as isize))
+                let [count, real] = job.counts(output.taps);
+                bounds.nearest(T::wide_mean(&job.finish, output.cells(job, work.input), count, real))
             }
         };
         scatter(work.output, output.to, 1, 1, &[mean]);

@@ -10,9 +10,10 @@
 //! arithmetic, the same for every element, reducer and instruction set; `passes` does the work.
 
 use super::lines::{Line, Lines};
-use super::tile::{Alike, Elements, Fill, Outputs, fill_empty};
+use super::tile::{Alike, Elements, Fill, Outputs, taps_or_fill};
 use super::{Job, Place};
 use crate::access::Block;
+use crate::window::Taps;
 use core::ops::Range;
 
 /// The taps of windows that are clipped alike.
@@ -41,8 +42,8 @@ pub(super) fn walk(job: &Job, together: bool, direct: &mut dyn Direct) {
             for z in 0..depth.output {
                 for rows in rows.clone() {
                     for cols in cols.clone() {
-                        if !fill_empty(job, [n, c, z], &rows, &cols, len, direct) {
-                            pool(job, len, [n, c, z], &rows, &cols, direct);
+                        if let Some(taps) = taps_or_fill(job, [n, c, z], &rows, &cols, len, direct) {
+                            pool(job, len, [n, c, z], taps, &rows, &cols, direct);
                         }
                     }
                 }
@@ -57,13 +58,13 @@ fn pool(
     job: &Job,
     len: usize,
     [n, c, z]: [usize; 3],
+    [d, r, columns]: [Taps; 3],
     rows: &Range<usize>,
     cols: &Range<usize>,
     direct: &mut dyn Direct,
 ) {
-    let (from, to, [depth_axis, row_axis, col_axis]) = (&job.from, &job.to, &job.axes);
+    let (from, to, [_, row_axis, col_axis]) = (&job.from, &job.to, &job.axes);
     let (y, x) = (rows.start, cols.start);
-    let [d, r, columns] = [depth_axis.outlined_taps(z), row_axis.outlined_taps(y), col_axis.outlined_taps(x)];
     let lines = Lines::of(job, [n, c], [d, r]);
     let [_, row_stride, col_stride] = from.strides.spatial;
     let (row, col) = (row_axis.stride.wrapping_mul(row_stride), col_axis.stride.wrapping_mul(col_stride));
@@ -83,8 +84,7 @@ fn pool(
         numbers: [row_axis.stride.wrapping_mul(from.shape.spatial[2]) as u32, 0],
         cells: lines.rows.cells,
     };
-    let count = job.divisor.count(&job.axes, [d, r, columns]);
-    let real = d.real.wrapping_mul(r.real).wrapping_mul(columns.real) as isize;
+    let [count, real] = job.counts([d, r, columns]);
     let columns =
         Line { count: columns.real, step: col_stride.wrapping_mul(col_axis.dilation), cells: col_axis.dilation as u32 };
     let outputs = Outputs {

@@ -176,7 +176,7 @@ macro_rules! prefetch {
 macro_rules! float {
     ($(
         $V:ident: $T:ty, $n:literal, indices $Index:ty, $max:ident, $min:ident, $cmp:ident, $or:ident, $and:ident,
-        $blend:ident, $add:ident, $sub:ident, $mul:ident, $div:ident { $($pick:tt)* }
+        $add:ident, $sub:ident, $mul:ident, $div:ident { $($pick:tt)* }
     )*) => {$(
         impl Lanes<$T> for Avx2 {
             const N: usize = $n;
@@ -261,7 +261,7 @@ macro_rules! float {
 }
 float! {
     F32x8: f32, 8, indices U32x8, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_or_ps, _mm256_and_ps,
-        _mm256_blendv_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps {
+        _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps {
         #[inline(always)]
         fn pick<const ANY_ORDER: bool>(
             self,
@@ -275,7 +275,7 @@ float! {
         }
     }
     F64x4: f64, 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_or_pd, _mm256_and_pd,
-        _mm256_blendv_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd {}
+        _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd {}
 }
 
 /// Where `b` is to be picked rather than `a`; see [`super::picks`].

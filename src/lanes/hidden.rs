@@ -2,9 +2,10 @@
 //! condition. For the common windows that is welcome, and their numbers are constants; for the others one loop is enough, and the
 //! copies would be most of a program.
 
-/// The same number, of which the compiler knows nothing.
+/// The same number, of which the compiler knows nothing; the number that it knows, where there are no instructions to hide it in.
 #[inline(always)]
-pub(crate) fn hidden(n: usize) -> usize {
+#[allow(unused_mut, reason = "written by instructions, where there are some")]
+pub(crate) fn hidden(mut n: usize) -> usize {
     #[cfg(all(
         any(
             target_arch = "x86",
@@ -16,22 +17,9 @@ pub(crate) fn hidden(n: usize) -> usize {
         ),
         not(miri)
     ))]
-    {
-        let mut n = n;
-        // SAFETY: no instruction at all; the number stays in its register.
-        unsafe { core::arch::asm!("/* {0} */", inout(reg) n, options(nomem, nostack, preserves_flags)) };
-        n
+    // SAFETY: no instruction at all; the number stays in its register.
+    unsafe {
+        core::arch::asm!("/* {0} */", inout(reg) n, options(nomem, nostack, preserves_flags));
     }
-    #[cfg(not(all(
-        any(
-            target_arch = "x86",
-            target_arch = "x86_64",
-            target_arch = "arm",
-            target_arch = "aarch64",
-            target_arch = "riscv32",
-            target_arch = "riscv64",
-        ),
-        not(miri)
-    )))]
     n
 }
