@@ -1,5 +1,6 @@
 //! The integers that indices of maxima are written as.
 
+use crate::lanes::hidden;
 use bytemuck::Pod;
 
 /// An integer that numbers cells: `u32`, `usize`, or `i64` as PyTorch and ONNX have it. Sealed.
@@ -36,18 +37,20 @@ impl Destination<'_> {
 
     /// Writes the numbers of cells, which fit, to places that lie `step` apart: of the first one `number` and its offset, and `more`
     /// with each of the others.
+    #[inline(never)]
     pub(crate) fn put_each(&mut self, at: usize, step: usize, offsets: &[u32], number: usize, more: usize) {
         match self {
-            Self::U32(to) => put_each(to, at, step, offsets, |i, offset| {
-                (number as u32).wrapping_add((i as u32).wrapping_mul(more as u32)).wrapping_add(offset)
-            }),
-            Self::Usize(to) => put_each(to, at, step, offsets, |i, offset| {
-                number.wrapping_add(i.wrapping_mul(more)).wrapping_add(offset as usize)
-            }),
-            Self::I64(to) => put_each(to, at, step, offsets, |i, offset| {
-                number.wrapping_add(i.wrapping_mul(more)).wrapping_add(offset as usize) as i64
-            }),
+            Self::U32(to) => put_each(to, at, step, offsets, [number as u32, more as u32]),
+            Self::Usize(to) => put_each(to, at, step, offsets, [number, more]),
+            Self::I64(to) => put_each(to, at, step, offsets, [number as i64, more as i64]),
         }
+    }
+
+    /// `n` of the places from `at` on, if they are of `u32`.
+    #[inline(always)]
+    pub(crate) fn plain(&mut self, at: usize, n: usize) -> Option<&mut [u32]> {
+        let Self::U32(to) = self else { return None };
+        to.get_mut(at..at.checked_add(n)?)
     }
 
     /// Writes that there is no cell.
@@ -68,15 +71,20 @@ fn put<I>(to: &mut [I], at: usize, index: I) {
 }
 
 #[inline(always)]
-fn put_each<I>(to: &mut [I], at: usize, step: usize, offsets: &[u32], number: impl Fn(usize, u32) -> I) {
-    let numbers = offsets.iter().enumerate().map(|(i, offset)| number(i, *offset));
-    if step == 1
-        && let Some(to) = at.checked_add(offsets.len()).and_then(|end| to.get_mut(at..end))
-    {
-        to.iter_mut().zip(numbers).for_each(|(to, number)| *to = number);
-        return;
+fn put_each<I: Number>(to: &mut [I], at: usize, step: usize, offsets: &[u32], [first, more]: [I; 2]) {
+    let (mut number, mut at) = (first, at);
+    for offset in offsets {
+        put(to, at, number.add(I::of(*offset)));
+        (number, at) = (number.add(more), at + step);
+        // Few: a loop for many would be longer than all of them.
+        hidden(0);
     }
-    numbers.enumerate().for_each(|(i, number)| put(to, at + i * step, number));
+}
+
+/// Arithmetic that wraps.
+trait Number: Copy {
+    fn of(n: u32) -> Self;
+    fn add(self, other: Self) -> Self;
 }
 
 mod sealed {
@@ -86,6 +94,18 @@ mod sealed {
 macro_rules! index {
     ($($T:ty, $Kind:ident, $none:expr;)*) => {$(
         impl sealed::Sealed for $T {}
+
+        impl Number for $T {
+            #[inline(always)]
+            fn of(n: u32) -> Self {
+                n as Self
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+        }
 
         impl Index for $T {
             const NONE: Self = $none;

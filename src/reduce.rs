@@ -7,10 +7,11 @@
 //! elements.
 
 use crate::element::{Element, Float, Real};
-use crate::kernel::{Numbers, Place};
+use crate::kernel::{Numbers, Place, Spot};
 use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray};
 use bytemuck::Pod;
 use core::marker::PhantomData;
+use core::ops::Range;
 
 /// What a reducer keeps in memory, and which liberties kernels may take with it.
 pub(crate) trait Reducer<T: Element>: Copy {
@@ -36,6 +37,8 @@ pub(crate) trait Reducer<T: Element>: Copy {
     const IS_LIGHT: bool = true;
     /// Whether elements may enter in any order, and twice.
     const TWICE: bool = false;
+    /// Whether a cell at the border may stand for those past it: an element may enter again next to itself.
+    const REPEATS: bool = false;
     /// Eights of elements that a partial result always has room for.
     const EIGHTS: usize = usize::MAX;
 
@@ -48,6 +51,12 @@ pub(crate) trait Reducer<T: Element>: Copy {
     /// it, and loses little; else eights enter a total. Asked only where there are totals.
     fn is_small(_lines: usize, _columns: usize) -> bool {
         true
+    }
+
+    /// Where goes what is written beside the results from an output on.
+    #[inline(always)]
+    fn spot(_beside: &Self::Beside, _place: Place) -> Spot {
+        Spot::default()
     }
 }
 
@@ -71,6 +80,11 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     #[inline(always)]
     fn merge_columns(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
         self.merge(lanes, a, b)
+    }
+    /// The partial result of three columns, from left to right.
+    #[inline(always)]
+    fn merge_three(self, lanes: L, a: Self::Acc, b: Self::Acc, c: Self::Acc) -> Self::Acc {
+        self.merge_two(lanes, a, b, c)
     }
     /// The same partial result, of as many columns further on.
     #[inline(always)]
@@ -105,9 +119,17 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     fn finish(self, lanes: L, acc: Self::Acc, by: &L::By) -> L::V;
     /// The result of a total.
     fn finish_total(self, lanes: L, total: Self::Total, by: &L::By) -> L::V;
-    /// Writes what belongs beside the first `n` results, from the one at `place` on.
+    /// Writes what belongs beside results: those of some of the `outputs` after a spot.
     #[inline(always)]
-    fn aside<const V: usize>(self, _: L, _acc: &[Self::Acc; V], _n: usize, _beside: &mut Self::Beside, _place: Place) {}
+    fn aside<const V: usize>(
+        self,
+        _: L,
+        _acc: &[Self::Acc; V],
+        _to: &mut Self::Beside,
+        _spot: &Spot,
+        _outputs: Range<usize>,
+    ) {
+    }
 }
 
 /// Partial results on the stack.
@@ -254,6 +276,7 @@ impl<T: Element> Reducer<T> for Max<T> {
     nothing_beside!();
     const EMPTY: T = T::LOWEST;
     const TWICE: bool = true;
+    const REPEATS: bool = true;
     const HAS_TOTALS: bool = false;
 }
 
@@ -523,6 +546,12 @@ impl<'n, T: Element> Reducer<T> for Pick<'n, T> {
     const IS_LIGHT: bool = size_of::<T>() == size_of::<u32>();
     const HAS_TOTALS: bool = false;
     const HAS_SIDE: bool = true;
+    const REPEATS: bool = true;
+
+    #[inline(always)]
+    fn spot(beside: &Numbers<'n>, place: Place) -> Spot {
+        beside.spot(place)
+    }
 }
 
 impl<'n, T: Element, L: Lanes<T>> Reduce<T, L> for Pick<'n, T> {
@@ -544,6 +573,11 @@ impl<'n, T: Element, L: Lanes<T>> Reduce<T, L> for Pick<'n, T> {
     #[inline(always)]
     fn merge_columns(self, lanes: L, a: Self::Acc, b: Self::Acc) -> Self::Acc {
         lanes.pick::<true>(a, b)
+    }
+
+    #[inline(always)]
+    fn merge_three(self, lanes: L, a: Self::Acc, b: Self::Acc, c: Self::Acc) -> Self::Acc {
+        self.merge_columns(lanes, self.merge_columns(lanes, a, b), c)
     }
 
     #[inline(always)]
@@ -592,12 +626,42 @@ impl<'n, T: Element, L: Lanes<T>> Reduce<T, L> for Pick<'n, T> {
     }
 
     #[inline(always)]
-    fn aside<const V: usize>(self, lanes: L, acc: &[Self::Acc; V], n: usize, beside: &mut Numbers<'n>, place: Place) {
+    fn aside<const V: usize>(
+        self,
+        lanes: L,
+        acc: &[Self::Acc; V],
+        to: &mut Numbers<'n>,
+        spot: &Spot,
+        outputs: Range<usize>,
+    ) {
+        let Range { start, end } = outputs;
+        if end - start == V * L::N
+            && let Some((to, [first, more])) = to.plain(spot, start, V * L::N)
+        {
+            let mut rising = <IndexArray<T, L> as bytemuck::Zeroable>::zeroed();
+            for (i, to) in rising.as_mut().iter_mut().enumerate() {
+                *to = more.wrapping_mul(i as u32);
+            }
+            let rising = L::Index::load(lanes, &rising);
+            for (v, to) in to.chunks_exact_mut(L::N).enumerate() {
+                let first = first.wrapping_add(more.wrapping_mul((v * L::N) as u32));
+                let numbers = acc[v].1.zip(
+                    rising,
+                    lanes,
+                    #[inline(always)]
+                    |offset, more| first.wrapping_add(offset).wrapping_add(more),
+                );
+                let mut array = <IndexArray<T, L> as bytemuck::Zeroable>::zeroed();
+                numbers.store(lanes, &mut array);
+                to.copy_from_slice(array.as_ref());
+            }
+            return;
+        }
         let mut arrays = [<IndexArray<T, L> as bytemuck::Zeroable>::zeroed(); V];
         for v in 0..V {
             acc[v].1.store(lanes, &mut arrays[v]);
         }
         let offsets: &[u32] = bytemuck::must_cast_slice(&arrays);
-        beside.write(place, offsets.get(..n).unwrap_or(offsets));
+        to.write(spot, start, offsets.get(..end - start).unwrap_or(offsets));
     }
 }

@@ -434,6 +434,13 @@ impl Axis {
         start..if end > start { end } else { start }
     }
 
+    /// The cell at a place `n` cells after the start of the padding, or the nearest cell to it. There is a cell.
+    #[inline(always)]
+    pub(crate) const fn nearest(&self, n: usize) -> usize {
+        let cell = n.saturating_sub(self.pad_start);
+        if cell < self.input { cell } else { self.input.saturating_sub(1) }
+    }
+
     /// The first output without a real tap.
     pub(crate) const fn first_empty(&self) -> Option<usize> {
         if !self.may_be_empty() {

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
 //! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
+//! | `patches` | four windows at once, which share lines and columns | windows of three rows and columns, one apart, of channels side by side |
 //! | `passes` | runs of a block | `tile` and `windows` |
 //! | `taps` | the taps of one output after the other | windows too large for a partial result; shapes known when compiling |
 //! | `plane` | a whole plane as it lies in memory | one number of a large plane |
@@ -17,6 +18,7 @@ mod lines;
 mod numbers;
 pub(crate) mod numbers_alone;
 mod passes;
+mod patches;
 mod plane;
 pub(crate) mod repair;
 pub(crate) mod scale;
@@ -26,7 +28,7 @@ pub(crate) mod wide;
 mod windows;
 
 use lines::Lines;
-pub(crate) use numbers::{Numbering, Numbers, Place};
+pub(crate) use numbers::{Numbering, Numbers, Place, Spot};
 
 use crate::access::{Scratch, Writer, scatter_slice};
 use crate::element::Element;
@@ -35,6 +37,7 @@ use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
 use crate::view::{Layout, Shape};
 use crate::window::{Axis, Divisor, Taps};
+use core::ops::Range;
 
 /// A pooling whose geometry has been proved: the axes belong to both layouts, and no extent is zero. Only numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,13 +72,13 @@ where
     }
     let [lines, columns] = [job.axes[1].kernel, job.axes[2].kernel];
     if job.from.strides.spatial[2] != 1 && job.from.shape.channels >= L::N {
-        taps::each_pixel::<T, L, R, true>(lanes, reduce, work, &mut (), true);
+        taps::each_pixel::<T, L, R, true>(lanes, reduce, work, true);
     } else if job.from.strides.spatial[2] != 1 {
-        taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, &mut (), true);
+        taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, true);
     } else if R::HAS_TOTALS && job.whole && !R::is_small(lines, columns) {
         plane::run(lanes, reduce, work);
     } else {
-        taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, &mut (), false);
+        taps::each_pixel::<T, T::One, R, true>(T::one(), reduce, work, false);
     }
 }
 
@@ -95,7 +98,7 @@ enum Walk {
     /// By way of a tile.
     Tile(tile::Shape),
     /// Windows straight from the input: of all channels at once, if these are `together`, and by vectors, if these are as many.
-    Windows { together: bool, by_vectors: bool },
+    Windows { together: bool, by_vectors: bool, patches: Option<[Range<usize>; 2]> },
     /// Tap after tap, as there are too many for a partial result.
     Taps { together: bool },
 }
@@ -112,14 +115,16 @@ impl Walk {
             let together = strides.channel == 1 && shape.channels > 1;
             return if job.whole && strides.spatial[2] == 1 { Self::Planes } else { Self::Taps { together } };
         }
+        let patches = if side_by_side && traits.patches { patches::ranges(job, traits.repeats) } else { None };
         if let Some(shape_of) = tile
+            && patches.is_none()
             && !(side_by_side && is_cheaper_by_taps(job))
             && let Some(shape) = shape_of(job, traits)
         {
             return Self::Tile(shape);
         }
         let by_vectors = side_by_side && traits.lanes > 1;
-        Self::Windows { together: by_vectors || adjacent && job.to.strides.channel == 1, by_vectors }
+        Self::Windows { together: by_vectors || adjacent && job.to.strides.channel == 1, by_vectors, patches }
     }
 }
 
@@ -144,18 +149,18 @@ where
         Walk::Planes if R::HAS_TOTALS && PORTABLE_IS_SIMD => plane::run(lanes, reduce, work),
         Walk::Planes if R::HAS_TOTALS => plane::run(T::one(), reduce, work),
         Walk::Taps { together: true } if R::HAS_TOTALS && PORTABLE_IS_SIMD => {
-            taps::each_pixel::<T, L, R, false>(lanes, reduce, work, beside, true);
+            taps::each_pixel::<T, L, R, false>(lanes, reduce, work, true);
         }
-        Walk::Taps { .. } if R::HAS_TOTALS => taps::one_by_one(reduce, work, beside),
+        Walk::Taps { .. } if R::HAS_TOTALS => taps::one_by_one(reduce, work),
         Walk::Tile(shape) if const { has_tile::<T, L>() } => {
             tile::walk(job, &traits, &shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
-        Walk::Windows { by_vectors: true, .. } => {
-            windows::walk(job, true, &mut passes::Pass { lanes, reduce, work, beside, tile });
+        Walk::Windows { by_vectors: true, patches, .. } => {
+            windows::walk(job, true, patches, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
         walk => {
             let (lanes, together) = (T::one(), matches!(walk, Walk::Windows { together: true, .. }));
-            windows::walk(job, together, &mut passes::Pass { lanes, reduce, work, beside, tile });
+            windows::walk(job, together, None, &mut passes::Pass { lanes, reduce, work, beside, tile });
         }
     }
 }

@@ -33,43 +33,60 @@ pub(crate) struct Place {
     pub(crate) along_channels: bool,
 }
 
-impl Place {
-    /// The output that comes `n` outputs later.
-    #[inline(always)]
-    pub(crate) fn after(mut self, n: usize) -> Self {
-        // Two numbers that are known, rather than one that is looked for.
-        if self.along_channels {
-            self.cell[1] += n;
-        } else {
-            self.cell[4] += n;
-        }
-        self
-    }
+/// Where the numbers of a few outputs go, the first of which is at a [`Place`].
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Spot {
+    /// Element of the first, its plane, and the column in which its window starts; and how much more each of them is for the next.
+    at: usize,
+    plane: usize,
+    start: usize,
+    more: [usize; 3],
 }
 
 impl Numbers<'_> {
-    /// Writes the numbers of cells of the plane, each of them less by the column in which its window starts.
+    /// Where the numbers from an output on go.
     #[inline(never)]
-    pub(crate) fn write(&mut self, place: Place, offsets: &[u32]) {
+    pub(crate) fn spot(&self, place: Place) -> Spot {
         let [n, c, z, y, x] = place.cell;
         let Layout { shape, strides } = self.layout;
-        let (planes, columns, step) =
-            if place.along_channels { (1usize, 0, strides.channel) } else { (0, self.cols.stride, strides.spatial[2]) };
-        let (mut to, mut plane) = (self.layout.at(n, c, [z, y, x]), n * shape.channels + c);
         // Wraps for a window that starts in the padding; a cell of it does not.
         let mut start = (x * self.cols.stride).wrapping_sub(self.cols.pad_start);
         if self.cols.bins {
             start = self.cols.taps(x).start;
         }
+        let more =
+            if place.along_channels { [strides.channel, 1, 0] } else { [strides.spatial[2], 0, self.cols.stride] };
+        Spot { at: self.layout.at(n, c, [z, y, x]), plane: n * shape.channels + c, start, more }
+    }
+
+    /// Places for `n` numbers of a row-major order, from output `i` on, side by side; with the number of the first of them, and how much
+    /// more the next one is. None if they lie apart or are not of `u32`.
+    #[inline(always)]
+    pub(crate) fn plain(&mut self, spot: &Spot, i: usize, n: usize) -> Option<(&mut [u32], [u32; 2])> {
+        let (Spot { at, plane, start, more: [step, planes, columns] }, cells) = (*spot, self.numbering.plane);
+        if !self.numbering.row_major || step != 1 {
+            return None;
+        }
+        let first = (plane + i * planes).wrapping_mul(cells).wrapping_add(start).wrapping_add(i.wrapping_mul(columns));
+        let more = planes.wrapping_mul(cells).wrapping_add(columns);
+        Some((self.to.plain(at + i, n)?, [first as u32, more as u32]))
+    }
+
+    /// Writes the numbers of cells of the plane from output `i` on, each of them less by the column in which its window starts.
+    #[inline(never)]
+    pub(crate) fn write(&mut self, spot: &Spot, i: usize, offsets: &[u32]) {
+        let [step, planes, columns] = spot.more;
+        let (mut at, mut plane) = (spot.at + i * step, spot.plane + i * planes);
+        let mut start = spot.start.wrapping_add(i.wrapping_mul(columns));
         if self.numbering.row_major {
             // Each number is that of the one before and a step more, and its offset.
             let cells = self.numbering.plane;
             let first = plane.wrapping_mul(cells).wrapping_add(start);
-            return self.to.put_each(to, step, offsets, first, planes.wrapping_mul(cells).wrapping_add(columns));
+            return self.to.put_each(at, step, offsets, first, planes.wrapping_mul(cells).wrapping_add(columns));
         }
         for offset in offsets {
-            self.put(to, plane, start.wrapping_add(*offset as usize));
-            (to, plane, start) = (to + step, plane + planes, start.wrapping_add(columns));
+            self.put(at, plane, start.wrapping_add(*offset as usize));
+            (at, plane, start) = (at + step, plane + planes, start.wrapping_add(columns));
         }
     }
 
@@ -80,7 +97,7 @@ impl Numbers<'_> {
         self.put(self.layout.at(n, c, [z, y, x]), n * self.layout.shape.channels + c, cell);
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn put(&mut self, to: usize, plane: usize, mut cell: usize) {
         let Numbering { plane: cells, spatial, row_major } = self.numbering;
         if !row_major {

@@ -12,6 +12,7 @@
 //! Numbers that are common (two or three lines, or columns) are constants of a loop; others share one.
 
 use super::lines::{Line, lift, merge, vectors};
+use super::patches::Patches;
 use super::tile::{Elements, Fill, Outputs, Passes, Traits};
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
@@ -43,10 +44,13 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
         cell: size_of::<R::Cell>().max(size_of::<R::Side>()),
         lanes: L::N,
         slack: WIDE * L::N,
-        halves: !R::HAS_SIDE && tuned::<T, L, R>(),
+        halves: tuned::<T, L, R>(),
+        // Sums of several registers leave none for neighbours.
+        patches: tuned::<T, L, R>() && (R::REPEATS || <L::Sum as Register<L>>::REGISTERS == 1),
         pads: R::PADS,
         divides: R::DIVIDES,
         twice: R::TWICE,
+        repeats: R::REPEATS,
         beside: R::HAS_SIDE,
         edges: R::DIVIDES && T::HAS_NAN && L::N > 1,
     }
@@ -157,6 +161,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L,
             [1, 3, 3] => self.window::<3, 3>(windows, outputs),
             _ => self.window::<0, 0>(windows, outputs),
         };
+    }
+
+    fn patches(&mut self, patches: &Patches) {
+        if tuned::<T, L, R>() {
+            if R::HAS_SIDE {
+                self.patch::<1, 3>(patches);
+            } else {
+                self.patch::<2, 4>(patches);
+            }
+        }
     }
 }
 
@@ -407,13 +421,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, TAPS > 0)?;
                 let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
                 each_run!(block.count, |run| {
-                    let (from, mut to, place) = (from.run(run)?, to.run(run)?, outputs.place_of(run));
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
                         let acc = window.fold::<T, V>(from.column(i)?)?;
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
                         if R::HAS_SIDE {
-                            let n = (V * L::N).min(len - i);
-                            reduce.aside(lanes, &acc, n, beside, place.after(i));
+                            reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
                         }
                     });
                 });
@@ -424,31 +437,35 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// Results of every other window of `TAPS` columns.
     fn columns_halved<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
-        let (lanes, reduce) = (self.lanes, self.reduce);
+        let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
         lanes.enter(
             #[inline(always)]
             || {
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
-                let Outputs { block, apart, len, .. } = *outputs;
+                let Outputs { block, apart, len, first, dilation, .. } = *outputs;
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [TAPS, apart], 2 * len)?;
                 let mut nothing = NOTHING;
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
-                let window = Window { lanes, reduce, first: 0, dilation: 0, many: false };
+                let window = Window { lanes, reduce, first, dilation, many: false };
                 each_run!(block.count, |run| {
-                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
                     each_tile!(len, L::N, 1, |i, V| {
                         let mut column = from.column(2 * i)?;
                         let acc = if TAPS == 2 && apart == 1 {
                             // One column of two is at even places, the other one at odd ones.
                             let [a, b] = read::<T, L, R, 2>(lanes, reduce, column.next()?);
                             let (even, odd) = reduce.unzip(lanes, a, b);
-                            reduce.merge_columns(lanes, even, odd)
+                            let odd = reduce.along(lanes, odd, dilation);
+                            reduce.along(lanes, reduce.merge_columns(lanes, even, odd), first)
                         } else {
                             let [a, b] = window.fold::<T, 2>(column)?;
                             reduce.unzip(lanes, a, b).0
                         };
                         let result = reduce.finish(lanes, acc, &by);
                         store::<T, L, V>(lanes, [result; V], to.at(i)?);
+                        if R::HAS_SIDE {
+                            reduce.aside(lanes, &[acc; V], beside, &spot, i..i + L::N);
+                        }
                     });
                 });
                 Some(())
@@ -459,6 +476,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     /// Windows of two columns and two lines, straight from these.
     fn lines_halved(&mut self, runs: &Elements, outputs: &Outputs) -> Option<()> {
         let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+        let beside = &mut *self.beside;
         lanes.enter(
             #[inline(always)]
             || {
@@ -469,7 +487,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
                 let ahead = size_of_val(data) > CACHED;
                 each_run!(block.count, |run| {
-                    let (from, mut to) = (from.run(run)?, to.run(run)?);
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
+                    let (number, cells) = (runs.number_of(run), runs.cells);
                     each_tile!(len, L::N, L::TILE / 2, |i, V| {
                         let mut column = from.column::<[Array<T, L>; 2 * V], [(); 2 * V]>(2 * i)?;
                         if ahead {
@@ -480,13 +499,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                                 }
                             }
                         }
-                        let first = lifted::<T, L, R, { 2 * V }>(lanes, reduce, column.next()?.0, 0);
-                        let acc = fold_lines(lanes, reduce, first, column, 0, 0, false);
-                        let results = array!(V, |v| {
+                        let first = lifted::<T, L, R, { 2 * V }>(lanes, reduce, column.next()?.0, number);
+                        let acc = fold_lines(lanes, reduce, first, column, number.wrapping_add(cells), cells, false);
+                        let acc = array!(V, |v| {
                             let (even, odd) = reduce.unzip(lanes, acc[2 * v], acc[2 * v + 1]);
-                            reduce.finish(lanes, reduce.merge_columns(lanes, even, odd), &by)
+                            reduce.merge_columns(lanes, even, reduce.along(lanes, odd, 1))
                         });
-                        store::<T, L, V>(lanes, results, to.at(i)?);
+                        store::<T, L, V>(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), to.at(i)?);
+                        if R::HAS_SIDE {
+                            reduce.aside(lanes, &acc, beside, &spot, i..i + V * L::N);
+                        }
                     });
                 });
                 Some(())
@@ -514,7 +536,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut nothing = NOTHING;
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, ROWS > 0)?;
                 each_run!(block.count, |run| {
-                    let (from, mut to, place) = (from.run(run)?, to.run(run)?, outputs.place_of(run));
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
                         let many = ROWS == 0;
                         let (mut at, mut number, mut x) = (i, runs.number_of(run), 0);
@@ -534,8 +556,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                         }
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
                         if R::HAS_SIDE {
-                            let n = (V * L::N).min(len - i);
-                            reduce.aside(lanes, &acc, n, beside, place.after(i));
+                            reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
                         }
                     });
                 });

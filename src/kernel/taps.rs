@@ -11,7 +11,7 @@
 //! The same walk on lanes of one element serves every layout.
 
 use super::lines::{Line, Lines, Load, fold, lift, merge, tree};
-use super::{Place, Row, Work, put};
+use super::{Work, put};
 use crate::access::{EndReader, Reader, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, array};
@@ -20,8 +20,8 @@ use crate::window::Taps;
 
 /// Pools every window, element by element: the same code for every instruction set.
 #[inline(never)]
-pub(super) fn one_by_one<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &mut Work<'_, T>, beside: &mut R::Beside) {
-    each_pixel::<T, T::One, R, false>(T::one(), reduce, work, beside, false);
+pub(super) fn one_by_one<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &mut Work<'_, T>) {
+    each_pixel::<T, T::One, R, false>(T::one(), reduce, work, false);
 }
 
 /// Pools every window, of which the channels go `together` if they are adjacent. All of it is inlined where the shape is `FIXED`.
@@ -30,15 +30,14 @@ pub(super) fn each_pixel<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: 
     lanes: L,
     reduce: R,
     work: &mut Work<'_, T>,
-    beside: &mut R::Beside,
     together: bool,
 ) {
     if FIXED {
-        walk::<T, L, R, FIXED>(lanes, reduce, work, beside, together);
+        walk::<T, L, R, FIXED>(lanes, reduce, work, together);
     } else {
         lanes.enter(
             #[inline(always)]
-            || walk::<T, L, R, FIXED>(lanes, reduce, work, beside, together),
+            || walk::<T, L, R, FIXED>(lanes, reduce, work, together),
         );
     }
 }
@@ -48,7 +47,6 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
     lanes: L,
     reduce: R,
     work: &mut Work<'_, T>,
-    beside: &mut R::Beside,
     together: bool,
 ) {
     let job = work.job;
@@ -97,15 +95,11 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
                 let number = if cols.bins { lines.number } else { lines.number.wrapping_add(tap as u32) };
                 let lines = Lines { from: lines.from.wrapping_add(from), number, ..lines };
                 let mut pixel: Pixel<'_, '_, T, L, R, FIXED> =
-                    Pixel { lanes, reduce, lines, column, small, by, work, beside, to, place: place(row, x, together) };
+                    Pixel { lanes, reduce, lines, column, small, by, work, to };
                 pixel.channels(channels);
             }
         },
     );
-}
-
-fn place(Row { cell: [n, c, z, y], .. }: Row, x: usize, along_channels: bool) -> Place {
-    Place { cell: [n, c, z, y, x], along_channels }
 }
 
 /// One output of each channel.
@@ -118,10 +112,8 @@ struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>, const FIXED: bool> 
     small: bool,
     by: L::By,
     work: &'p mut Work<'w, T>,
-    beside: &'p mut R::Beside,
     /// Element of the first channel.
     to: usize,
-    place: Place,
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, T, L, R, FIXED> {
@@ -168,9 +160,6 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
                 (true, 3, 3) => self.few::<3, 3, V>(data, c),
                 _ => self.columns(data, c),
             };
-            let mut place = self.place;
-            place.cell[1] += c;
-            reduce.aside(lanes, &acc, n, self.beside, place);
             array!(V, |v| reduce.finish(lanes, acc[v], &self.by))
         } else {
             lanes.enter(

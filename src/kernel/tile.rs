@@ -37,10 +37,13 @@ pub(super) struct Traits {
     pub(super) slack: usize,
     /// Whether every other column can be taken.
     pub(super) halves: bool,
+    /// Whether there are patches of windows.
+    pub(super) patches: bool,
     /// As in [`Reducer`](crate::reduce::Reducer).
     pub(super) pads: bool,
     pub(super) divides: bool,
     pub(super) twice: bool,
+    pub(super) repeats: bool,
     /// Whether something is written beside each result.
     pub(super) beside: bool,
     /// Whether columns at the border may have divisors of their own within a vector.

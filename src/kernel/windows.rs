@@ -10,6 +10,7 @@
 //! arithmetic, the same for every element, reducer and instruction set; `passes` does the work.
 
 use super::lines::{Line, Lines};
+use super::patches::Patches;
 use super::tile::{Alike, Elements, Fill, Outputs, taps_or_fill};
 use super::{Job, Place};
 use crate::access::Block;
@@ -30,18 +31,27 @@ pub(super) struct Windows {
 pub(super) trait Direct: Fill {
     /// Pools windows that are clipped alike.
     fn windows(&mut self, windows: &Windows, outputs: &Outputs);
+    /// Pools patches of windows.
+    fn patches(&mut self, patches: &Patches);
 }
 
-/// Pools every window; of all channels at once, if these are `together`.
-pub(super) fn walk(job: &Job, together: bool, direct: &mut dyn Direct) {
+/// Pools every window; of all channels at once, if these are `together`; and those of `patches` a few at once.
+pub(super) fn walk(job: &Job, together: bool, patches: Option<[Range<usize>; 2]>, direct: &mut dyn Direct) {
     let (shape, [depth, rows, cols]) = (&job.from.shape, &job.axes);
+    let [patch_rows, patch_cols] = patches.clone().unwrap_or_default();
     let (channels, len) = if together { (1, shape.channels) } else { (shape.channels, 1) };
     let [rows, cols] = [rows, cols].map(|axis| Alike::of(axis, &(0..axis.output)));
     for n in 0..shape.batch {
         for c in 0..channels {
             for z in 0..depth.output {
+                if let Some(ranges) = &patches {
+                    direct.patches(&Patches::of(job, [n, c, z], ranges.clone()));
+                }
                 for rows in rows.clone() {
                     for cols in cols.clone() {
+                        if patch_rows.contains(&rows.start) && patch_cols.contains(&cols.start) {
+                            continue;
+                        }
                         if let Some(taps) = taps_or_fill(job, [n, c, z], &rows, &cols, len, direct) {
                             pool(job, len, [n, c, z], taps, &rows, &cols, direct);
                         }
