@@ -143,9 +143,10 @@ impl<'a, 'r, T: Pod, A: Pod, const R: usize> ColumnsReader<'a, 'r, T, A, R> {
         starts.iter().map(
             #[inline(always)]
             move |start| {
-                // SAFETY: the row starts at least the width before the end of the slice, and `columns` has seen that
-                // `column` and an array are together at most the width.
-                let from = unsafe { data.as_ptr().add(*start).add(column) };
+                // SAFETY: the row starts at least the width before the end of the slice.
+                let from = unsafe { data.as_ptr().add(*start) };
+                // SAFETY: `columns` has seen that `column` and an array are together at most the width.
+                let from = unsafe { from.add(column) };
                 // SAFETY: as in `Reader::at`.
                 unsafe { &*from.cast::<A>() }
             },

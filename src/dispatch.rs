@@ -4,10 +4,14 @@
 
 use crate::element::{Element, Float};
 use crate::kernel::{self, Numbers, Work};
-use crate::lanes::{self, Lanes, Portable, Read, Scalar};
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::{Avx2, Instructions};
+use crate::lanes::Avx2;
+use crate::lanes::{self, Lanes, Portable, Read, Scalar};
 use crate::reduce::{Bounds, Max, Mean, Norm, Pick};
+use crate::tokens::steps::{
+    Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments, Step,
+};
+use crate::tokens::{Attentive, Rows, TokenElement, fold};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -135,21 +139,21 @@ fn norm<T: Float, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, norm: Norm<T::S
 
 /// The two doors to an operation on an element type.
 macro_rules! door {
-    ($best:ident, $on:ident, $operation:ident, ($($arg:ident: $Arg:ty),*)) => {
-        fn $best($($arg: $Arg),*) {
+    ($best:ident, $on:ident, $operation:ident, ($($arg:ident: $Arg:ty),*) $(-> $Result:ty)?) => {
+        fn $best($($arg: $Arg),*) $(-> $Result)? {
             #[cfg(target_arch = "x86_64")]
             if let Some(lanes) = Avx2::detect() {
-                return $operation::<Self, _>(lanes, $($arg),*);
+                return $operation(lanes, $($arg),*);
             }
-            $operation::<Self, _>(lanes::BEST, $($arg),*);
+            $operation(lanes::BEST, $($arg),*)
         }
 
-        fn $on(isa: Isa, $($arg: $Arg),*) {
+        fn $on(isa: Isa, $($arg: $Arg),*) $(-> $Result)? {
             match isa.0 {
-                Kind::Scalar => $operation::<Self, _>(Scalar, $($arg),*),
-                Kind::Portable => $operation::<Self, _>(Portable, $($arg),*),
+                Kind::Scalar => $operation(Scalar, $($arg),*),
+                Kind::Portable => $operation(Portable, $($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx2(lanes) => $operation::<Self, _>(lanes, $($arg),*),
+                Kind::Avx2(lanes) => $operation(lanes, $($arg),*),
             }
         }
     };
@@ -193,70 +197,81 @@ kernels!(half::f16, half::bf16);
 #[cfg(feature = "half")]
 float_kernels!(half::f16, half::bf16);
 
-/// Work on rows of `T` that are read as `f32`, on lanes that can read them.
-pub trait ReadKernel<T: Readable> {
-    /// What the work returns.
-    type Output;
-    /// Does the work.
-    fn run<L: Read<T>>(self, lanes: L) -> Self::Output;
+/// Rows of tokens of an element type that enter the cells by one [`Step`].
+pub trait Enter<S: Step>: Sized {
+    /// On the best lanes present, of which nothing else is linked.
+    fn enter_best(step: S, rows: &Rows<'_, Self, S::Weight>, cells: &mut [f32]);
+    /// On chosen lanes.
+    fn enter_on(isa: Isa, step: S, rows: &Rows<'_, Self, S::Weight>, cells: &mut [f32]);
 }
 
-/// A way to lanes that read `T`.
-pub(crate) trait ReadDoor<T: Readable> {
-    /// Runs `kernel` behind this door.
-    fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output;
+/// Tokens of an element type whose channels weigh them each by scores of its own.
+pub trait Attend: Sized {
+    /// On the best lanes present; returns how many tokens there are.
+    fn attend_best(job: Attentive<'_, '_, Self>) -> usize;
+    /// On chosen lanes.
+    fn attend_on(isa: Isa, job: Attentive<'_, '_, Self>) -> usize;
 }
 
-impl<T: Readable> ReadDoor<T> for Isa {
-    #[inline]
-    fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output {
-        T::read_on(self, kernel)
-    }
+fn enter<T: TokenElement, L: Read<T>, S: Step>(lanes: L, step: S, rows: &Rows<'_, T, S::Weight>, cells: &mut [f32]) {
+    lanes.enter(
+        #[inline(always)]
+        || fold(lanes, step, rows, cells),
+    );
 }
 
-/// The lanes known when compiling; nothing is detected, so small programs stay small.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Native;
-
-impl<T: Readable> ReadDoor<T> for Native {
-    #[inline(always)]
-    fn enter<K: ReadKernel<T>>(self, kernel: K) -> K::Output {
-        T::read_natively(kernel)
-    }
+fn attend<T: TokenElement, L: Read<T>>(lanes: L, job: Attentive<'_, '_, T>) -> usize {
+    lanes.enter(
+        #[inline(always)]
+        || job.run(lanes),
+    )
 }
 
-/// An element type that the lanes of `f32` read on every instruction set.
-pub trait Readable: bytemuck::Pod {
-    /// Runs `kernel` on the lanes of `isa`.
-    fn read_on<K: ReadKernel<Self>>(isa: Isa, kernel: K) -> K::Output;
-    /// Runs `kernel` on the lanes known when compiling.
-    fn read_natively<K: ReadKernel<Self>>(kernel: K) -> K::Output;
-}
-
-/// Stamped per element type, so that `Avx2: Read<i8>` is a plain fact.
-macro_rules! readable {
-    ($($element:ty),*) => {$(
-        impl Readable for $element {
-            fn read_on<K: ReadKernel<Self>>(isa: Isa, kernel: K) -> K::Output {
-                match isa.0 {
-                    Kind::Scalar => kernel.run(Scalar),
-                    Kind::Portable => kernel.run(Portable),
-                    #[cfg(target_arch = "x86_64")]
-                    Kind::Avx2(lanes) => lanes.enter(
-                        #[inline(always)]
-                        || kernel.run(lanes),
-                    ),
-                }
-            }
-
-            #[inline(always)]
-            fn read_natively<K: ReadKernel<Self>>(kernel: K) -> K::Output {
-                kernel.run(lanes::NATIVE)
-            }
+macro_rules! enter {
+    ($element:ty: $($step:ty),*) => {$(
+        impl Enter<$step> for $element {
+            door!(enter_best, enter_on, enter, (step: $step, rows: &Rows<'_, Self, <$step as Step>::Weight>, cells: &mut [f32]));
         }
     )*};
 }
 
-readable!(f32, i8, u8);
+macro_rules! token_kernels {
+    ($($element:ty),*) => {$(
+        enter!(
+            $element: Copied, Add, AddWeighted, AddRescaled, Greatest<false>, Greatest<true>, AddAndGreatest, Moments<false>,
+            Moments<true>, AddPower, LogAddExp
+        );
+
+        impl Attend for $element {
+            door!(attend_best, attend_on, attend, (job: Attentive<'_, '_, Self>) -> usize);
+        }
+    )*};
+}
+
+token_kernels!(f32, i8, u8);
 #[cfg(feature = "half")]
-readable!(half::f16, half::bf16);
+token_kernels!(half::f16, half::bf16);
+
+/// Which lanes tokens enter on.
+pub(crate) trait Door: Copy {
+    /// Lets rows enter the cells.
+    fn enter<T: Enter<S>, S: Step>(self, step: S, rows: &Rows<'_, T, S::Weight>, cells: &mut [f32]);
+}
+
+/// The best lanes present.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Best;
+
+impl Door for Best {
+    #[inline(always)]
+    fn enter<T: Enter<S>, S: Step>(self, step: S, rows: &Rows<'_, T, S::Weight>, cells: &mut [f32]) {
+        T::enter_best(step, rows, cells);
+    }
+}
+
+impl Door for Isa {
+    #[inline(always)]
+    fn enter<T: Enter<S>, S: Step>(self, step: S, rows: &Rows<'_, T, S::Weight>, cells: &mut [f32]) {
+        T::enter_on(self, step, rows, cells);
+    }
+}

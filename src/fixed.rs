@@ -54,7 +54,7 @@
 //! Lost::avg_nhwc(&[[[1.0]]], &mut output);
 //! ```
 
-use crate::dispatch::Native;
+use crate::dispatch::Kernels;
 use crate::element::Element;
 use crate::kernel::{self, Job, Work, numbers_alone};
 use crate::pool::NanPolicy;
@@ -181,7 +181,8 @@ global!(global_avg_nchw, avg, "GlobalAvgPool", are_few::<T>(H, W), 0, [[[T; W]; 
 /// ```
 #[inline]
 pub fn mean_tokens<const TOKENS: usize, const DIM: usize>(tokens: &[[f32; DIM]; TOKENS], output: &mut [f32; DIM]) {
-    let tokens = Tokens::new(tokens.as_flattened(), [TOKENS, DIM]).map(|tokens| mean_of_all(Native, tokens, output));
+    let tokens =
+        Tokens::new(tokens.as_flattened(), [TOKENS, DIM]).map(|tokens| mean_of_all(f32::native(), &tokens, output));
     debug_assert!(tokens.is_ok(), "the types agree on the shapes");
 }
 

@@ -80,7 +80,7 @@ fuzz_target!(|input: Input| {
                 let part = Tokens::with_stride(&data[start * stride..], [end - start, dim], stride).unwrap();
                 state.push_block_on(isa, part, Keep::mask(&flags[start..end]), &weights[start..end]).unwrap();
             }
-            assert_eq!(state.finish_on(isa), pooled);
+            assert_eq!(state.finish(), pooled);
             assert_same(&y, &want, zeros, (mode, isa, "in blocks of", block));
         }
     }

@@ -119,13 +119,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                                     folded[d][k] = reduce.merge_two(lanes, column[d], column[d + 1], column[d + 2]);
                                 }
                             }
-                            for d in 0..DOWN {
+                            for (d, folded) in folded.iter().enumerate() {
                                 for w in 0..ACROSS {
                                     // Columns are counted from that of the window.
                                     let window = (x + w).wrapping_sub(col_axis.pad_start);
                                     let [a, b, c] = array!(3, |k| {
                                         let along = columns[w + k].wrapping_sub(window) as u32;
-                                        reduce.along(lanes, folded[d][w + k], along)
+                                        reduce.along(lanes, folded[w + k], along)
                                     });
                                     let acc = reduce.merge_three(lanes, a, b, c);
                                     let (output, _) = to.at::<_, ()>(to_corner + d * to_row + w * to_col + i)?;

@@ -2,7 +2,7 @@
 
 use super::{Keep, TokenElement, Tokens, check_length};
 use crate::access::{gather, scatter};
-use crate::dispatch::{Isa, ReadDoor, ReadKernel};
+use crate::dispatch::Isa;
 use crate::error::{Argument, AxisName, PoolError};
 use crate::lanes::{Array, Floats, Lanes, Read, Register};
 
@@ -36,7 +36,7 @@ pub fn attentive_statistics<T: TokenElement>(
     floor: f32,
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
-    attentive_statistics_on(Isa::best(), tokens, scores, keep, floor, output)
+    Ok(T::attend_best(Attentive::check(tokens, scores, keep, floor, output)?))
 }
 
 /// As [`attentive_statistics`], on a chosen instruction set. The result has the same bits.
@@ -51,23 +51,12 @@ pub fn attentive_statistics_on<T: TokenElement>(
     floor: f32,
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
-    let shape = |axis, expected, given| {
-        let argument = Argument::Scores;
-        if expected == given { Ok(()) } else { Err(PoolError::Shape { argument, axis, expected, given }) }
-    };
-    shape(AxisName::Tokens, tokens.tokens(), scores.tokens())?;
-    shape(AxisName::Dim, tokens.dim(), scores.dim())?;
-    keep.check(tokens.tokens())?;
-    let expected = tokens.dim().checked_mul(2).ok_or(PoolError::Overflow { axis: AxisName::Dim })?;
-    check_length(Argument::Output, expected, output.len())?;
-    if !(floor >= 0.0 && floor.is_finite()) {
-        return Err(PoolError::Exponent);
-    }
-    Ok(isa.enter(Attentive { tokens, scores, keep, floor, output }))
+    Ok(T::attend_on(isa, Attentive::check(tokens, scores, keep, floor, output)?))
 }
 
 /// Arguments that fit together.
-struct Attentive<'a, 'o, T> {
+#[derive(Debug)]
+pub struct Attentive<'a, 'o, T> {
     tokens: Tokens<'a, T>,
     scores: Tokens<'a, f32>,
     keep: Keep<'a>,
@@ -75,11 +64,31 @@ struct Attentive<'a, 'o, T> {
     output: &'o mut [f32],
 }
 
-impl<T: TokenElement> ReadKernel<T> for Attentive<'_, '_, T> {
-    type Output = usize;
+impl<'a, 'o, T: TokenElement> Attentive<'a, 'o, T> {
+    fn check(
+        tokens: Tokens<'a, T>,
+        scores: Tokens<'a, f32>,
+        keep: Keep<'a>,
+        floor: f32,
+        output: &'o mut [f32],
+    ) -> Result<Self, PoolError> {
+        let shape = |axis, expected, given| {
+            let argument = Argument::Scores;
+            if expected == given { Ok(()) } else { Err(PoolError::Shape { argument, axis, expected, given }) }
+        };
+        shape(AxisName::Tokens, tokens.tokens(), scores.tokens())?;
+        shape(AxisName::Dim, tokens.dim(), scores.dim())?;
+        keep.check(tokens.tokens())?;
+        let expected = tokens.dim().checked_mul(2).ok_or(PoolError::Overflow { axis: AxisName::Dim })?;
+        check_length(Argument::Output, expected, output.len())?;
+        if !(floor >= 0.0 && floor.is_finite()) {
+            return Err(PoolError::Exponent);
+        }
+        Ok(Self { tokens, scores, keep, floor, output })
+    }
 
     #[inline(always)]
-    fn run<L: Read<T>>(self, lanes: L) -> usize {
+    pub(crate) fn run<L: Read<T>>(self, lanes: L) -> usize {
         let Self { tokens, scores, keep, floor, output } = self;
         let (dim, width) = (tokens.dim(), <L as Lanes<f32>>::N);
         let kept = keep.indices(0..tokens.tokens()).skip(keep.skipped());

@@ -1,14 +1,32 @@
 //! What tokens are made of. Everything is computed in `f32`; a type says how it becomes that.
 
-use crate::dispatch::Readable;
+use super::steps::{Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments};
+use crate::dispatch::{Attend, Enter};
 use crate::lanes::{Read, Register};
+use bytemuck::Pod;
 
 /// A type of token elements: `f32`; `f16` and `bf16` (feature `half`); `i8` and `u8`, which are codes of a
 /// [`Quantization`](crate::Quantization). Sealed.
 ///
 /// Each element is widened to `f32` before anything else; codes become `scale * (code - zero_point)`, with the
 /// product rounded once.
-pub trait TokenElement: Readable + Default + sealed::Sealed {
+pub trait TokenElement:
+    Pod
+    + Default
+    + Attend
+    + Enter<Copied>
+    + Enter<Add>
+    + Enter<AddWeighted>
+    + Enter<AddRescaled>
+    + Enter<Greatest<false>>
+    + Enter<Greatest<true>>
+    + Enter<AddAndGreatest>
+    + Enter<Moments<false>>
+    + Enter<Moments<true>>
+    + Enter<AddPower>
+    + Enter<LogAddExp>
+    + sealed::Sealed
+{
     /// What it takes to read a code: its scale, and its zero point; nothing for floats.
     #[doc(hidden)]
     type Code: Copy + Default;

@@ -2,11 +2,8 @@
 
 use super::check_length;
 use super::divide::divide;
-use crate::access::Reader;
-use crate::dispatch::{Isa, ReadDoor, ReadKernel};
 use crate::element::Float;
 use crate::error::{Argument, PoolError};
-use crate::lanes::{Array, Floats, Lanes, Read, Register, VIRTUAL_LANES};
 
 /// The least length by which PyTorch divides when it normalises.
 pub const L2_EPSILON: f32 = 1e-12;
@@ -25,72 +22,10 @@ pub const L2_EPSILON: f32 = 1e-12;
 ///
 /// Definition: PyTorch `nn.functional.normalize`.
 pub fn l2_normalize(vector: &mut [f32], epsilon: f32) {
-    l2_normalize_on(Isa::best(), vector, epsilon);
-}
-
-/// As [`l2_normalize`], on a chosen instruction set. The result has the same bits.
-pub fn l2_normalize_on(isa: Isa, vector: &mut [f32], epsilon: f32) {
-    struct Normalize<'a>(&'a mut [f32], f32);
-    impl ReadKernel<f32> for Normalize<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn run<L: Read<f32>>(self, lanes: L) {
-            normalize(lanes, self.0, self.1);
-        }
-    }
-    isa.enter(Normalize(vector, epsilon));
-}
-
-#[inline(always)]
-pub(super) fn normalize<L: Floats>(lanes: L, vector: &mut [f32], epsilon: f32) {
-    let length = libm::sqrtf(squares(lanes, vector));
+    let length = libm::sqrtf(dot(vector, vector));
     // Written so that a NaN stays.
     let length = if length < epsilon { epsilon } else { length };
-    divide(lanes, vector, length);
-}
-
-/// The sum of the squares: element `i` enters lane `i % 16`, and the lanes merge as a tree.
-#[inline(always)]
-fn squares<L: Floats>(lanes: L, vector: &[f32]) -> f32 {
-    match <L as Lanes<f32>>::N {
-        1 => squares_in::<L, 16>(lanes, vector),
-        4 => squares_in::<L, 4>(lanes, vector),
-        _ => squares_in::<L, 2>(lanes, vector),
-    }
-}
-
-/// The same by `K` vectors, which together have as many lanes.
-#[inline(always)]
-fn squares_in<L: Floats, const K: usize>(lanes: L, vector: &[f32]) -> f32 {
-    let step = K * <L as Lanes<f32>>::N;
-    debug_assert_eq!(step, VIRTUAL_LANES);
-    // Added to anything, it changes no bit.
-    let mut sums = [L::F::splat(lanes, -0.0); K];
-    let mut done = 0;
-    if let Some(reader) = Reader::<f32, [Array<f32, L>; K]>::new(vector) {
-        while done + step <= vector.len() {
-            for (sum, array) in sums.iter_mut().zip(reader.at(done)) {
-                let x = L::F::load(lanes, array);
-                *sum = lanes.add(*sum, lanes.mul(x, x));
-            }
-            done += step;
-        }
-    }
-    let mut cells = [0.0; VIRTUAL_LANES];
-    for (k, sum) in sums.into_iter().enumerate() {
-        let mut array = <Array<f32, L> as bytemuck::Zeroable>::zeroed();
-        sum.store(lanes, &mut array);
-        cells.iter_mut().skip(k * <L as Lanes<f32>>::N).zip(array.as_ref()).for_each(|(cell, sum)| *cell = *sum);
-    }
-    for (cell, x) in cells.iter_mut().zip(vector.get(done..).unwrap_or(&[])) {
-        *cell += x * x;
-    }
-    for half in [8, 4, 2, 1] {
-        let (low, high) = cells.split_at_mut(half);
-        low.iter_mut().zip(high).for_each(|(a, b)| *a += *b);
-    }
-    cells[0]
+    divide(vector, length);
 }
 
 /// The nearest values of another float type, ties to even.

@@ -1,103 +1,29 @@
 //! Many rows into one: the tokens of a sequence. Rows are read one after the other as they lie in memory, several at a time, so that
-//! the partial results travel to and from memory (the first cache) once for several rows. Each
-//! column is merged in the order of the rows, whatever the lanes.
+//! the partial results travel to and from memory (the first cache) once for several rows. Each column is merged in the order of
+//! the rows, whatever the lanes.
+//!
+//! ```text
+//!   row    [ tile ][ tile ] ..         cells
+//!   next   [ tile ][ tile ] ..   ->    [ tile ][ tile ] ..     eight rows at once, then what is left of them one by one;
+//!   ...                                                        and the last columns of all rows, which are no tile
+//! ```
 
-use crate::access::{RowsReader, Writer, gather, scatter};
-use crate::lanes::{Block, Cache, LINE, PREFETCHES, Register, prefetch};
-use bytemuck::{Pod, Zeroable};
+use super::steps::{Parts, Step};
+use super::{TokenElement, Tokens};
+use crate::access::{Reader, RowsReader, Writer, gather, scatter};
+use crate::lanes::{Array, Cache, LINE, Lanes, PORTABLE_IS_SIMD, PREFETCHES, Read, Register, hidden, prefetch};
+use bytemuck::Zeroable;
+use core::ops::Range;
 
-/// Rows merged per pass over the partial results.
-pub(super) const BLOCK: usize = 8;
-/// Registers of partial results side by side: independent chains, so that none waits for itself.
-const TILE: usize = 6;
-
-/// How the elements of a row enter their columns, on lanes `L`.
-pub(super) trait Entry<L: Copy>: Copy {
-    /// An element of a row.
-    type Item: Pod;
-    /// As many as a vector has.
-    type From: Block<Self::Item>;
-    /// The same in registers.
-    type V: Copy;
-    /// What a row brings along besides its elements.
-    type Weight: Copy + Default;
-    /// What it takes to read the elements of a row.
-    type Code: Copy;
-    /// Partial results of a vector of columns.
-    type Part: Register<L>;
-    /// Every part of a partial result.
-    type Acc: Parts<Self::Part>;
-    /// Elements of a vector.
-    const N: usize;
-
-    /// Where a row starts.
-    fn start(self, row: usize) -> usize;
-    /// How a row is read.
-    fn code(self, row: usize) -> Self::Code;
-    /// Elements from memory.
-    fn load(self, lanes: L, from: &Self::From, code: Self::Code) -> Self::V;
-    /// The partial results of the first row.
-    fn first(self, lanes: L, v: Self::V, weight: Self::Weight) -> Self::Acc;
-    /// The partial results with one more row.
-    fn next(self, lanes: L, acc: Self::Acc, v: Self::V, weight: Self::Weight) -> Self::Acc;
-    /// Whether two rows are better merged together than one after the other.
-    const IN_PAIRS: bool = false;
-    /// The partial results with two more rows.
-    #[inline(always)]
-    fn next_two(self, lanes: L, acc: Self::Acc, [v, w]: [Self::V; 2], [a, b]: [Self::Weight; 2]) -> Self::Acc {
-        self.next(lanes, self.next(lanes, acc, v, a), w, b)
-    }
-}
-
-/// One or several of a kind.
-pub(super) trait Parts<P>: Copy {
-    /// How many.
-    const COUNT: usize;
-    /// Each by its place.
-    fn from_fn(f: impl FnMut(usize) -> P) -> Self;
-    /// All in their order.
-    fn each(self, f: impl FnMut(usize, P));
-}
-
-// Spelled out: in a large function, the compiler gives up on inlining loops over arrays of closures.
-impl<P: Copy> Parts<P> for [P; 1] {
-    const COUNT: usize = 1;
-
-    #[inline(always)]
-    fn from_fn(mut f: impl FnMut(usize) -> P) -> Self {
-        [f(0)]
-    }
-
-    #[inline(always)]
-    fn each(self, mut f: impl FnMut(usize, P)) {
-        let [one] = self;
-        f(0, one);
-    }
-}
-
-impl<P: Copy> Parts<P> for [P; 2] {
-    const COUNT: usize = 2;
-
-    #[inline(always)]
-    fn from_fn(mut f: impl FnMut(usize) -> P) -> Self {
-        [f(0), f(1)]
-    }
-
-    #[inline(always)]
-    fn each(self, mut f: impl FnMut(usize, P)) {
-        let [one, two] = self;
-        f(0, one);
-        f(1, two);
-    }
-}
-
-type Cell<E, L> = <<E as Entry<L>>::Part as Register<L>>::Item;
-type PartArray<E, L> = <<E as Entry<L>>::Part as Register<L>>::Array;
+/// Rows merged per pass over the partial results; small machines merge one by one, as code is dearer there than time.
+const BLOCK: usize = 8;
 
 /// Numbers of rows: as they are listed, or so many one after the other.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Numbers<'a> {
+    /// One after the other in a list.
     Listed(&'a [usize]),
+    /// So many from the first on.
     Run { first: usize, len: usize },
 }
 
@@ -143,121 +69,196 @@ impl Numbers<'_> {
 }
 
 /// Rows to be merged, with their weights.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a, W> {
+pub struct Rows<'a, T, W> {
+    pub(super) tokens: &'a Tokens<'a, T>,
     pub(super) now: Numbers<'a>,
-    /// One a row; if weights take no room, as many as there are for any.
+    /// One a row; none, if weights take no room.
     pub(super) weights: &'a [W],
     /// Those that will be merged after them.
     pub(super) next: Numbers<'a>,
     /// Whether rows are brought nearer while those before them are merged.
     pub(super) ahead: bool,
+    /// Whether nothing was merged before them.
+    pub(super) fresh: bool,
 }
 
-impl<W> Rows<'_, W> {
-    /// Weights of `R` rows from row `i` on, if there are so many.
+impl<T, W: Copy + Default> Rows<'_, T, W> {
     #[inline(always)]
-    fn weights<const R: usize>(&self, i: usize) -> Option<&[W; R]> {
-        if i + R > self.now.len() {
-            return None;
-        }
-        let from = if size_of::<W>() == 0 { 0 } else { i };
-        self.weights.get(from..)?.first_chunk()
+    fn weight(&self, i: usize) -> W {
+        self.weights.get(i).copied().unwrap_or_default()
     }
 }
 
-/// Merges rows into `cells`, which hold nothing yet if `fresh`; without any row, `cells` is left as it was. There is
-/// one cell a column, and after these as many of the next part. The elements of a row lie `step` apart.
+/// Merges rows into `cells`; without any row, these are left as they were. There is one cell a column, and after these as many of the
+/// next part.
 #[inline(always)]
-pub(super) fn fold<L: Copy, E: Entry<L>>(
+pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
     lanes: L,
-    entry: E,
-    (data, step): (&[E::Item], usize),
-    mut fresh: bool,
-    rows: Rows<'_, E::Weight>,
-    cells: &mut [Cell<E, L>],
+    step: S,
+    rows: &Rows<'_, T, S::Weight>,
+    cells: &mut [f32],
 ) {
     // Rows without elements may start anywhere.
     if cells.is_empty() {
         return;
     }
-    // By numbers that the compiler knows, so that no loop over rows is left: that halves the time.
-    let mut i = 0;
-    while let Some(weights) = rows.weights::<BLOCK>(i) {
-        Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
-        i += BLOCK;
-        fresh = false;
-    }
-    while let Some(weights) = rows.weights::<2>(i) {
-        Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
-        i += 2;
-        fresh = false;
-    }
-    if let Some(weights) = rows.weights::<1>(i) {
-        Pass { lanes, entry, data, step, rows: &rows, first: i, weights, fresh }.run(cells);
-    }
-}
-
-/// A few rows on their way into the cells.
-struct Pass<'a, L: Copy, E: Entry<L>, const R: usize> {
-    lanes: L,
-    entry: E,
-    data: &'a [E::Item],
-    /// Elements from one column to the next.
-    step: usize,
-    /// All of them, of which the first of these is number `first`.
-    rows: &'a Rows<'a, E::Weight>,
-    first: usize,
-    weights: &'a [E::Weight; R],
-    /// Whether the cells hold nothing yet.
-    fresh: bool,
-}
-
-impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
-    #[inline(always)]
-    fn run(&self, cells: &mut [Cell<E, L>]) {
-        let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
-        let row = |i: usize| self.rows.now.at(self.first + i);
-        let codes: [E::Code; R] = core::array::from_fn(
-            #[inline(always)]
-            |i| entry.code(row(i)),
-        );
-        let mut c = 0;
-        if self.step == 1
-            && let Some(rows) = RowsReader::new(
-                self.data,
-                width,
-                #[inline(always)]
-                |i| entry.start(row(i)),
-            )
-        {
-            match E::Part::REGISTERS * E::Acc::COUNT {
-                1 => c = self.tiles::<TILE>(&rows, &codes, cells, c),
-                2 => c = self.tiles::<4>(&rows, &codes, cells, c),
-                _ => c = self.tiles::<2>(&rows, &codes, cells, c),
-            }
-            c = self.tiles_of::<1, false>(&rows, &codes, cells, c);
+    let fold = Fold { lanes, step, rows, width: cells.len() / <S::Acc<L::F> as Parts<L::F>>::COUNT };
+    let (mut i, mut fresh, len) = (0, rows.fresh, rows.now.len());
+    while i < len {
+        let (mut end, mut done) = (len, 0);
+        if S::TILED && PORTABLE_IS_SIMD && i + BLOCK <= len {
+            end = i + BLOCK;
+            done = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
+                1 => fold.tiles::<6>(cells, i, fresh),
+                _ => fold.tiles::<4>(cells, i, fresh),
+            };
         }
+        fold.few(cells, i..end, done, fresh);
+        (i, fresh) = (end, false);
+    }
+}
+
+/// Rows on their way into the cells.
+struct Fold<'a, T, L, S: Step> {
+    lanes: L,
+    step: S,
+    rows: &'a Rows<'a, T, S::Weight>,
+    /// Columns.
+    width: usize,
+}
+
+/// `V` vectors of partial results in memory.
+type Held<L, const V: usize> = [Array<f32, L>; V];
+
+impl<T: TokenElement, L: Read<T>, S: Step> Fold<'_, T, L, S> {
+    const N: usize = <L as Lanes<f32>>::N;
+
+    /// Tiles of `V` vectors of [`BLOCK`] rows from row `first` on; gives the first column that is left. By numbers that the compiler
+    /// knows, so that no loop over rows is left: that halves the time.
+    #[inline(always)]
+    fn tiles<const V: usize>(&self, cells: &mut [f32], first: usize, fresh: bool) -> usize {
+        let Self { lanes, step, rows: Rows { tokens, now, next, ahead, .. }, width } = *self;
+        let mut c = 0;
+        if tokens.step != 1 {
+            return c;
+        }
+        let numbers: [usize; BLOCK] = core::array::from_fn(
+            #[inline(always)]
+            |r| now.at(first + r),
+        );
+        let weights: [S::Weight; BLOCK] = core::array::from_fn(
+            #[inline(always)]
+            |r| self.rows.weight(first + r),
+        );
+        let reader = RowsReader::<T, BLOCK>::new(
+            tokens.data,
+            width,
+            #[inline(always)]
+            |r| tokens.row(numbers[r]),
+        );
+        let (Some(reader), Some(mut writer)) = (reader, Writer::<_, Held<L, V>>::new(cells)) else { return c };
+        // In the order of memory, not in that of the tiles: rows are long, and processors see one that is read on and on.
+        let next = now.split(first + BLOCK).1.or(*next);
+        let (mut row, mut at) = (0, 0);
+        while let Some(columns) = reader.columns::<[L::From; V]>(c) {
+            let mut acc = self.held::<V>(&mut writer, c);
+            let mut arrays = columns.each();
+            let mut r = 0;
+            while let Some(elements) = arrays.next() {
+                if PREFETCHES && *ahead && row < next.len() {
+                    let start = tokens.row(next.at(row));
+                    for line in 0..size_of_val(elements).div_ceil(LINE) {
+                        let element = start + at + line * (LINE / size_of::<T>());
+                        prefetch(Cache::Second, tokens.data.as_ptr().wrapping_add(element));
+                    }
+                    at += V * Self::N;
+                    if at >= width {
+                        (row, at) = (row + 1, 0);
+                    }
+                }
+                let x = self.loaded(elements, numbers[r]);
+                if r == 0 && fresh {
+                    for v in 0..V {
+                        acc[v] = step.first(lanes, x[v], weights[r]);
+                    }
+                } else if S::IN_PAIRS
+                    && r + 1 < BLOCK
+                    && let Some(elements) = arrays.next()
+                {
+                    let y = self.loaded(elements, numbers[r + 1]);
+                    for v in 0..V {
+                        acc[v] = step.next_two(lanes, acc[v], [x[v], y[v]], [weights[r], weights[r + 1]]);
+                    }
+                    r += 1;
+                } else {
+                    for v in 0..V {
+                        acc[v] = step.next(lanes, acc[v], x[v], weights[r]);
+                    }
+                }
+                r += 1;
+            }
+            self.hold(acc, &mut writer, c);
+            c += V * Self::N;
+        }
+        c
+    }
+
+    /// Some rows one by one, from column `c` on.
+    #[inline(always)]
+    fn few(&self, cells: &mut [f32], range: Range<usize>, mut c: usize, fresh: bool) {
+        if self.rows.tokens.step == 1 {
+            if S::LIGHT && PORTABLE_IS_SIMD {
+                c = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
+                    1 => self.vectors::<8>(cells, range.clone(), c, fresh),
+                    _ => self.vectors::<4>(cells, range.clone(), c, fresh),
+                };
+            }
+            c = self.vectors::<1>(cells, range.clone(), c, fresh);
+        }
+        if c < self.width {
+            self.apart(cells, range, c, fresh);
+        }
+    }
+
+    /// `V` vectors of columns at once; gives the first column that is left.
+    #[inline(always)]
+    fn vectors<const V: usize>(&self, cells: &mut [f32], range: Range<usize>, mut c: usize, fresh: bool) -> usize {
+        let Self { rows: Rows { tokens, now, .. }, width, .. } = *self;
+        let reader = Reader::<T, [L::From; V]>::new(tokens.data);
+        let (Some(reader), Some(mut writer)) = (reader, Writer::<_, Held<L, V>>::new(cells)) else { return c };
+        while c + V * Self::N <= width {
+            let mut acc = self.held::<V>(&mut writer, c);
+            for i in range.clone() {
+                let row = now.at(hidden(i));
+                let x = self.loaded(reader.at(tokens.row(row) + c), row);
+                acc = self.enter(acc, x, i, fresh && i == range.start);
+            }
+            self.hold(acc, &mut writer, c);
+            c += V * Self::N;
+        }
+        c
+    }
+
+    /// Fewer columns than a vector has, or such that lie apart.
+    #[inline(always)]
+    fn apart(&self, cells: &mut [f32], range: Range<usize>, mut c: usize, fresh: bool) {
+        let Self { lanes, rows: Rows { tokens, now, .. }, width, .. } = *self;
         while c < width {
-            let n = E::N.min(width - c);
-            let held = E::Acc::from_fn(
+            let n = Self::N.min(width - c);
+            let mut acc = [S::Acc::from_fn(
                 #[inline(always)]
-                |part| E::Part::load(lanes, &gather(cells, part * width + c, 1, n)),
-            );
-            let [acc] = self.merge(
-                [held],
-                codes.iter().enumerate().map(
-                    #[inline(always)]
-                    |(i, code)| {
-                        let at = entry.start(row(i)) + c * self.step;
-                        [entry.load(lanes, &gather(self.data, at, self.step, n), *code)]
-                    },
-                ),
-            );
+                |part| L::F::load(lanes, &gather(cells, part * width + c, 1, n)),
+            )];
+            for i in range.clone() {
+                let row = now.at(i);
+                let elements: L::From = gather(tokens.data, tokens.row(row) + c * tokens.step, tokens.step, n);
+                acc = self.enter(acc, self.loaded(&[elements], row), i, fresh && i == range.start);
+            }
+            let [acc] = acc;
             acc.each(
                 #[inline(always)]
                 |part, acc| {
-                    let mut array = PartArray::<E, L>::zeroed();
+                    let mut array = Array::<f32, L>::zeroed();
                     acc.store(lanes, &mut array);
                     scatter(cells, part * width + c, 1, n, &array);
                 },
@@ -266,98 +267,64 @@ impl<L: Copy, E: Entry<L>, const R: usize> Pass<'_, L, E, R> {
         }
     }
 
-    /// Tiles of `V` vectors from column `c` on; returns the first column that is left.
+    /// Row `i` after those before it, if any were.
     #[inline(always)]
-    fn tiles<const V: usize>(
-        &self,
-        rows: &RowsReader<'_, E::Item, R>,
-        codes: &[E::Code; R],
-        cells: &mut [Cell<E, L>],
-        c: usize,
-    ) -> usize {
-        if PREFETCHES && R == BLOCK && self.rows.ahead {
-            self.tiles_of::<V, true>(rows, codes, cells, c)
-        } else {
-            self.tiles_of::<V, false>(rows, codes, cells, c)
-        }
-    }
-
-    #[inline(always)]
-    fn tiles_of<const V: usize, const AHEAD: bool>(
-        &self,
-        rows: &RowsReader<'_, E::Item, R>,
-        codes: &[E::Code; R],
-        cells: &mut [Cell<E, L>],
-        mut c: usize,
-    ) -> usize {
-        let (lanes, entry, width) = (self.lanes, self.entry, cells.len() / E::Acc::COUNT);
-        let Some(mut writer) = Writer::<_, [PartArray<E, L>; V]>::new(cells) else { return c };
-        // In the order of memory, not in that of the tiles: rows are long, and processors see one that is read on and on.
-        let next = self.rows.now.split(self.first + R).1.or(self.rows.next);
-        let (mut row, mut ahead) = (0, 0);
-        while let Some(columns) = rows.columns::<[E::From; V]>(c) {
-            let held = core::array::from_fn(
-                #[inline(always)]
-                |v| {
-                    E::Acc::from_fn(
-                        #[inline(always)]
-                        |part| E::Part::load(lanes, &writer.at(part * width + c)[v]),
-                    )
-                },
-            );
-            let arrays = columns.each().zip(codes).map(
-                #[inline(always)]
-                |(arrays, code)| {
-                    if AHEAD && row < next.len() {
-                        let start = entry.start(next.at(row));
-                        for line in 0..size_of_val(arrays).div_ceil(LINE) {
-                            let at = start + ahead + line * (LINE / size_of::<E::Item>());
-                            prefetch(Cache::Second, self.data.as_ptr().wrapping_add(at));
-                        }
-                        ahead += V * E::N;
-                        if ahead >= width {
-                            (row, ahead) = (row + 1, 0);
-                        }
-                    }
-                    core::array::from_fn(
-                        #[inline(always)]
-                        |v| entry.load(lanes, &arrays[v], *code),
-                    )
-                },
-            );
-            let acc: [E::Acc; V] = self.merge(held, arrays);
-            for (v, acc) in acc.into_iter().enumerate() {
-                acc.each(
-                    #[inline(always)]
-                    |part, acc| acc.store(lanes, &mut writer.at(part * width + c)[v]),
-                );
+    fn enter<const V: usize>(&self, acc: [S::Acc<L::F>; V], x: [L::F; V], i: usize, first: bool) -> [S::Acc<L::F>; V] {
+        let (Self { lanes, step, .. }, weight, mut acc) = (*self, self.rows.weight(i), acc);
+        // Of a loop over rows, one is enough.
+        if hidden(usize::from(first)) > 0 {
+            for v in 0..V {
+                acc[v] = step.first(lanes, x[v], weight);
             }
-            c += V * E::N;
-        }
-        c
-    }
-
-    /// Merges the rows, in their order, into what the cells hold.
-    #[inline(always)]
-    fn merge<const V: usize>(&self, held: [E::Acc; V], rows: impl Iterator<Item = [E::V; V]>) -> [E::Acc; V] {
-        let (lanes, entry, mut acc) = (self.lanes, self.entry, held);
-        let mut fresh = self.fresh;
-        let mut rows = self.weights.iter().zip(rows);
-        while let Some((&weight, row)) = rows.next() {
-            match if E::IN_PAIRS && !fresh { rows.next() } else { None } {
-                Some((&second, after)) => {
-                    for (acc, (v, w)) in acc.iter_mut().zip(row.into_iter().zip(after)) {
-                        *acc = entry.next_two(lanes, *acc, [v, w], [weight, second]);
-                    }
-                }
-                None => {
-                    for (acc, v) in acc.iter_mut().zip(row) {
-                        *acc = if fresh { entry.first(lanes, v, weight) } else { entry.next(lanes, *acc, v, weight) };
-                    }
-                    fresh = false;
-                }
+        } else {
+            for v in 0..V {
+                acc[v] = step.next(lanes, acc[v], x[v], weight);
             }
         }
         acc
     }
+
+    /// Elements of a row.
+    #[inline(always)]
+    fn loaded<const V: usize>(&self, elements: &[L::From; V], row: usize) -> [L::F; V] {
+        let code = self.rows.tokens.code(row);
+        core::array::from_fn(
+            #[inline(always)]
+            |v| T::dequantize(self.lanes, &elements[v], code),
+        )
+    }
+
+    /// Partial results from column `c` on.
+    #[inline(always)]
+    fn held<const V: usize>(&self, writer: &mut Writer<'_, f32, Held<L, V>>, c: usize) -> [S::Acc<L::F>; V] {
+        core::array::from_fn(
+            #[inline(always)]
+            |v| {
+                S::Acc::from_fn(
+                    #[inline(always)]
+                    |part| L::F::load(self.lanes, &writer.at(part * self.width + c)[v]),
+                )
+            },
+        )
+    }
+
+    /// Those to memory.
+    #[inline(always)]
+    fn hold<const V: usize>(&self, acc: [S::Acc<L::F>; V], writer: &mut Writer<'_, f32, Held<L, V>>, c: usize) {
+        for (v, acc) in acc.into_iter().enumerate() {
+            acc.each(
+                #[inline(always)]
+                |part, acc| acc.store(self.lanes, &mut writer.at(part * self.width + c)[v]),
+            );
+        }
+    }
 }
+
+impl<T, L: Copy, S: Step> Clone for Fold<'_, T, L, S> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, L: Copy, S: Step> Copy for Fold<'_, T, L, S> {}

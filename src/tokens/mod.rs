@@ -20,6 +20,7 @@
 //! ```
 
 mod attentive;
+pub mod by;
 mod divide;
 mod element;
 mod encoding;
@@ -33,17 +34,19 @@ mod queue;
 mod rows;
 mod sequences;
 mod state;
-mod steps;
+pub(crate) mod steps;
 mod stream;
 mod work;
 
+pub(crate) use attentive::Attentive;
 pub use attentive::{attentive_statistics, attentive_statistics_on};
+use by::Modes;
 pub use element::TokenElement;
 pub use encoding::{Bits, CodesI8, CodesU8, Converted, Encoded, Encoding};
 pub use finish::{
-    L2_EPSILON, convert, cosine, dot, dot_i8, hamming, l2_normalize, l2_normalize_on, pack_bits, quantize_i8,
-    quantize_u8,
+    L2_EPSILON, convert, cosine, dot, dot_i8, hamming, l2_normalize, pack_bits, quantize_i8, quantize_u8,
 };
+pub(crate) use fold::{Rows, fold};
 pub use ids::Ids;
 pub use keep::{Keep, MaskElement};
 pub use mode::{Empty, Mode, Positions};
@@ -60,7 +63,7 @@ use crate::error::{Argument, PoolError};
 /// # Errors
 /// As [`TokenPool::run`].
 pub fn first<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::First).run(tokens, keep, output)
+    TokenPool::new(by::First).run(tokens, keep, output)
 }
 
 /// Copies the last kept token.
@@ -68,7 +71,7 @@ pub fn first<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mu
 /// # Errors
 /// As [`TokenPool::run`].
 pub fn last<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::Last).run(tokens, keep, output)
+    TokenPool::new(by::Last).run(tokens, keep, output)
 }
 
 /// The mean of the kept tokens.
@@ -76,7 +79,7 @@ pub fn last<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut
 /// # Errors
 /// As [`TokenPool::run`].
 pub fn mean<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::Mean).run(tokens, keep, output)
+    TokenPool::new(by::Mean).run(tokens, keep, output)
 }
 
 /// The greatest value of each dimension over the kept tokens; NaN wins.
@@ -84,7 +87,7 @@ pub fn mean<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut
 /// # Errors
 /// As [`TokenPool::run`].
 pub fn max<T: TokenElement>(tokens: Tokens<'_, T>, keep: Keep<'_>, output: &mut [f32]) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::Max).run(tokens, keep, output)
+    TokenPool::new(by::Max).run(tokens, keep, output)
 }
 
 /// `sum(w * x) / sum(w)` over the kept tokens; zeros if the weights sum to zero.
@@ -106,7 +109,7 @@ pub fn weighted_mean<T: TokenElement>(
     weights: &[f32],
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::WeightedMean).weights(weights).run(tokens, keep, output)
+    TokenPool::new(by::WeightedMean(weights)).run(tokens, keep, output)
 }
 
 /// The mean weighted by the softmax of `scores` over the kept tokens.
@@ -131,7 +134,7 @@ pub fn attention<T: TokenElement>(
     scores: &[f32],
     output: &mut [f32],
 ) -> Result<usize, PoolError> {
-    TokenPool::new(Mode::Attention).weights(scores).run(tokens, keep, output)
+    TokenPool::new(by::Attention(scores)).run(tokens, keep, output)
 }
 
 fn check_length(argument: Argument, expected: usize, given: usize) -> Result<(), PoolError> {

@@ -1,12 +1,11 @@
 //! A mode, or several, with its finish; for one sequence or many.
 
 use super::encoding::{Encoded, Encoding};
-use super::stream::{self, Sums};
+use super::stream;
 use super::work::{Masked, Results, Work};
-use super::{Empty, Ids, Keep, Mode, Offset, Sequences, TokenElement, Tokens, check_length, finish};
-use crate::dispatch::Isa;
+use super::{Empty, Ids, Keep, Mode, Modes, Offset, Sequences, TokenElement, Tokens, check_length, l2_normalize};
+use crate::dispatch::{Best, Door, Isa};
 use crate::error::{Argument, AxisName, PoolError};
-use crate::lanes::Floats;
 
 /// How tokens are pooled: one mode, or `K` of them side by side in one read of the tokens; and how the result is
 /// finished.
@@ -26,28 +25,31 @@ use crate::lanes::Floats;
 /// # Ok::<(), lanepool::PoolError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct TokenPool<'w, const K: usize = 1> {
-    pub(super) modes: [Mode; K],
+pub struct TokenPool<'w, M = Mode> {
+    pub(super) modes: M,
     pub(super) weights: Option<&'w [f32]>,
     dims: Option<usize>,
     empty: Empty,
     l2_epsilon: Option<f32>,
 }
 
-impl<'w> TokenPool<'w> {
-    /// Pools by `mode`, without a finish.
-    pub const fn new(mode: Mode) -> Self {
-        Self::concat([mode])
+impl<'w, M: Modes> TokenPool<'w, M> {
+    /// Pools by a mode, without a finish: a [`Mode`] that may be chosen at run time, or one of [`by`](super::by), known when compiling.
+    pub const fn new(modes: M) -> Self {
+        Self { modes, weights: None, dims: None, empty: Empty::Zeros, l2_epsilon: None }
     }
 }
 
-impl<'w, const K: usize> TokenPool<'w, K> {
+impl<'w, const K: usize> TokenPool<'w, [Mode; K]> {
     /// Pools by each of the modes; the results lie one after the other.
     pub const fn concat(modes: [Mode; K]) -> Self {
-        Self { modes, weights: None, dims: None, empty: Empty::Zeros, l2_epsilon: None }
+        Self::new(modes)
     }
+}
 
-    /// One weight a token, or one score for [`Mode::Attention`]. Those of tokens that are left out are never read.
+impl<'w, M: Modes> TokenPool<'w, M> {
+    /// One weight a token, or one score for [`Mode::Attention`], instead of those that are part of the mode. Those of tokens that are
+    /// left out are never read.
     pub const fn weights(mut self, weights: &'w [f32]) -> Self {
         self.weights = Some(weights);
         self
@@ -82,7 +84,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
     }
 
     /// The same, for tokens that come with their weights.
-    pub(super) fn without_weights(&self) -> TokenPool<'static, K> {
+    pub(super) fn without_weights(&self) -> TokenPool<'static, M> {
         let Self { modes, dims, empty, l2_epsilon, weights: _ } = *self;
         TokenPool { modes, dims, empty, l2_epsilon, weights: None }
     }
@@ -109,7 +111,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         keep: Keep<'_>,
         output: &mut [f32],
     ) -> Result<usize, PoolError> {
-        self.run_on(Isa::best(), tokens, keep, output)
+        self.batch(Best, (tokens, Sequences::padded(1, tokens.tokens()), keep), output, None)
     }
 
     /// As [`TokenPool::run`], on a chosen instruction set. The result has the same bits.
@@ -152,7 +154,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.run_batch_on(Isa::best(), tokens, sequences, keep, output, counts)
+        self.batch(Best, (tokens, sequences, keep), output, counts).map(|_| ())
     }
 
     /// As [`TokenPool::run_batch`], on a chosen instruction set. The result has the same bits.
@@ -196,13 +198,13 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: Encoded<'_, E>,
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.batch(Isa::best(), (tokens, sequences, keep), output, counts).map(|_| ())
+        self.batch(Best, (tokens, sequences, keep), output, counts).map(|_| ())
     }
 
     /// Returns how many tokens of the last sequence were pooled.
     fn batch<T: TokenElement, O: Offset>(
         &self,
-        isa: Isa,
+        door: impl Door,
         (matrix, sequences, keep): (Tokens<'_, T>, Sequences<'_, O>, Keep<'_>),
         output: impl Results,
         counts: Option<&mut [usize]>,
@@ -212,7 +214,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         keep.check(tokens)?;
         sequences.check(tokens)?;
         let source = Masked { keep, tokens };
-        Ok(Work { pool: self, matrix, source, sequences, width, output, counts }.run(isa))
+        Ok(Work { pool: self, matrix, source, sequences, width, output, counts }.run(door))
     }
 
     /// Pools rows of a table by their ids: PyTorch's `EmbeddingBag`, or a static sentence encoder. Each of `bags` lies
@@ -239,7 +241,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: &mut [f32],
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.run_bags_on(Isa::best(), table, ids, bags, output, counts)
+        self.bags(Best, (table, ids, bags), output, counts)
     }
 
     /// As [`TokenPool::run_bags`], on a chosen instruction set. The result has the same bits.
@@ -271,12 +273,12 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         output: Encoded<'_, E>,
         counts: Option<&mut [usize]>,
     ) -> Result<(), PoolError> {
-        self.bags(Isa::best(), (table, ids, bags), output, counts)
+        self.bags(Best, (table, ids, bags), output, counts)
     }
 
     fn bags<T: TokenElement, I: Offset, O: Offset>(
         &self,
-        isa: Isa,
+        door: impl Door,
         (matrix, source, sequences): (Tokens<'_, T>, Ids<'_, I>, Sequences<'_, O>),
         output: impl Results,
         counts: Option<&mut [usize]>,
@@ -284,7 +286,7 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         let width = self.check((matrix.dim(), source.len()), sequences.count(), &output, counts.as_deref())?;
         source.check_table(matrix.tokens())?;
         sequences.check(source.len())?;
-        Work { pool: self, matrix, source, sequences, width, output, counts }.run(isa);
+        Work { pool: self, matrix, source, sequences, width, output, counts }.run(door);
         Ok(())
     }
 
@@ -300,28 +302,39 @@ impl<'w, const K: usize> TokenPool<'w, K> {
         if let Some(counts) = counts {
             check_length(Argument::Counts, sequences, counts.len())?;
         }
-        self.modes.iter().try_for_each(|mode| mode.check())?;
-        let argument = if self.modes.contains(&Mode::Attention) { Argument::Scores } else { Argument::Weights };
-        match self.weights {
+        let mut scores = false;
+        let mut needs = false;
+        for i in 0..M::COUNT {
+            let mode = self.modes.mode(i);
+            mode.check()?;
+            (scores, needs) = (scores || mode == Mode::Attention, needs || mode.needs_weights());
+        }
+        let argument = if scores { Argument::Scores } else { Argument::Weights };
+        match self.all_weights() {
             Some(weights) => check_length(argument, tokens, weights.len())?,
-            None if self.modes.iter().any(|mode| mode.needs_weights()) => check_length(argument, tokens, 0)?,
+            None if needs => check_length(argument, tokens, 0)?,
             None => {}
         }
         self.width(dim)
     }
 
+    /// Weights or scores, if there are any.
+    pub(super) fn all_weights(&self) -> Option<&[f32]> {
+        self.weights.or(self.modes.weights())
+    }
+
     /// Turns cells into the result; returns how many tokens were pooled.
     #[inline(always)]
-    pub(super) fn finish<L: Floats>(&self, lanes: L, sums: &[Sums; K], cells: &mut [f32], width: usize) -> usize {
+    pub(super) fn finish(&self, sums: &M::Sums, cells: &mut [f32], width: usize) -> usize {
         let mut count = 0;
-        for ((mode, range), sums) in stream::sections(&self.modes, width).zip(sums) {
+        for ((mode, range), sums) in stream::sections(&self.modes, width).zip(sums.as_ref()) {
             if let Some(cells) = cells.get_mut(range) {
-                stream::finish(lanes, mode, sums, self.empty, cells);
+                stream::finish(mode, sums, self.empty, cells);
             }
             count = sums.count.max(count);
         }
         if let Some(epsilon) = self.l2_epsilon {
-            finish::normalize(lanes, cells, epsilon);
+            l2_normalize(cells, epsilon);
         }
         count
     }

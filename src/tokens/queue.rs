@@ -1,13 +1,13 @@
 //! Tokens on their way into the partial results: the one way for whole sequences, batches, bags and streams.
 
-use super::fold::{self, Numbers, Rows};
+use super::fold::{Numbers, Rows};
 use super::steps::{
-    Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments, Step, Widened,
+    Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments, Step,
 };
 use super::stream::{Stream, Sums, norm};
-use super::{Mode, Positions, TokenElement, Tokens};
-use crate::dispatch::{ReadDoor, ReadKernel};
-use crate::lanes::{PREFETCHES, Read};
+use super::{Mode, Modes, Positions, TokenElement, Tokens};
+use crate::dispatch::{Door, Enter};
+use crate::lanes::PREFETCHES;
 use core::ops::Range;
 
 /// Tokens that enter together: enough that it does not matter what that costs.
@@ -56,22 +56,22 @@ impl<T, S> Input<'_, T, S> {
 }
 
 /// Partial results of all modes, and what they have seen.
-pub(super) struct Partial<'a, const K: usize> {
-    pub(super) modes: &'a [Mode; K],
+pub(super) struct Partial<'a, M: Modes> {
+    pub(super) modes: &'a M,
     pub(super) stream: &'a mut Stream,
-    pub(super) sums: &'a mut [Sums; K],
+    pub(super) sums: &'a mut M::Sums,
     /// The parts of the first mode, then those of the second, and so on.
     pub(super) cells: &'a mut [f32],
     /// Elements of a part.
     pub(super) width: usize,
 }
 
-impl<const K: usize> Partial<'_, K> {
+impl<M: Modes> Partial<'_, M> {
     /// Lets the kept positions of a range enter.
     #[inline(always)]
     pub(super) fn push<T: TokenElement, S: Source>(
         mut self,
-        door: impl ReadDoor<T> + Copy,
+        door: impl Door,
         input: Input<'_, T, S>,
         mut range: Range<usize>,
     ) {
@@ -101,17 +101,17 @@ impl<const K: usize> Partial<'_, K> {
     }
 
     /// Lets positions enter; the second ones come after them.
-    #[inline(always)]
+    #[inline(never)]
     fn enter_all<T: TokenElement, S: Source>(
         &mut self,
-        door: impl ReadDoor<T> + Copy,
+        door: impl Door,
         input: Input<'_, T, S>,
         (mut positions, next): (Numbers<'_>, Numbers<'_>),
         ahead: usize,
     ) {
-        let at_once = match self.modes.as_slice() {
-            [_] => positions.len(),
-            [mode, other] if mode.enters_with(*other) => positions.len(),
+        let at_once = match M::COUNT {
+            1 => positions.len(),
+            2 if self.modes.mode(0).enters_with(self.modes.mode(1)) => positions.len(),
             _ => AT_ONCE_FOR_SEVERAL,
         };
         while positions.len() > 0 {
@@ -126,7 +126,7 @@ impl<const K: usize> Partial<'_, K> {
     #[inline(always)]
     fn enter<T: TokenElement, S: Source>(
         &mut self,
-        door: impl ReadDoor<T> + Copy,
+        door: impl Door,
         input: Input<'_, T, S>,
         positions: Numbers<'_>,
         (next, ahead): (Numbers<'_>, bool),
@@ -140,16 +140,20 @@ impl<const K: usize> Partial<'_, K> {
         stream.kept = stream.kept.saturating_add(positions.len());
         let (_, positions) = positions.split(skipped);
         let mut cells = &mut *self.cells;
-        let mut modes = self.modes.iter().zip(self.sums.iter_mut()).peekable();
-        while let Some((&mode, sums)) = modes.next() {
-            let both = modes.next_if(|(other, _)| mode.enters_with(**other));
-            let parts = mode.parts() + usize::from(both.is_some());
+        let mut i = 0;
+        while i < M::COUNT {
+            let (mode, sums) = (self.modes.mode(i), self.sums.as_mut().get_mut(i..).unwrap_or(&mut []));
+            let both = M::COUNT > 1 && i + 1 < M::COUNT && mode.enters_with(self.modes.mode(i + 1));
+            let parts = mode.parts() + usize::from(both);
             let Some(cells) = cells.split_off_mut(..parts * self.width) else { break };
             let block = Block { door, input, positions, next, ahead, cells };
-            match both {
-                Some((_, greatest)) => block.enter_both([sums, greatest]),
-                None => block.enter(mode, sums, before),
+            match sums {
+                [sums, greatest, ..] if both => block.enter_both([sums, greatest]),
+                [sums, ..] if M::KNOWN => block.enter(mode, sums, before),
+                [sums, ..] => block.enter_any(mode, sums, before),
+                [] => {}
             }
+            i += 1 + usize::from(both);
         }
     }
 }
@@ -174,9 +178,15 @@ struct Block<'a, D, T, S> {
     cells: &'a mut [f32],
 }
 
-impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
-    // Large, and the same however many modes there are: one for all calls.
+impl<T: TokenElement, S: Source, D: Door> Block<'_, D, T, S> {
+    /// By a mode of which nothing is known: the same however many modes there are.
     #[inline(never)]
+    fn enter_any(self, mode: Mode, sums: &mut Sums, before: Before) {
+        self.enter(mode, sums, before);
+    }
+
+    // Of a mode that is known when compiling nothing else is left.
+    #[inline(always)]
     fn enter(mut self, mode: Mode, sums: &mut Sums, before: Before) {
         let fresh = sums.count == 0;
         let input = self.input;
@@ -248,45 +258,34 @@ impl<T: TokenElement, S: Source, D: ReadDoor<T> + Copy> Block<'_, D, T, S> {
 
     /// Lets the positions enter by `step`, each with the weight that `weight` has for it; returns how many there were.
     #[inline(always)]
-    fn by<W: Step>(self, step: W, mut fresh: bool, mut weight: impl FnMut(usize, usize) -> W::Weight) -> usize {
+    fn by<W: Step>(self, step: W, mut fresh: bool, mut weight: impl FnMut(usize, usize) -> W::Weight) -> usize
+    where
+        T: Enter<W>,
+    {
         let Self { door, input, positions, next, ahead, cells } = self;
-        let entry = Widened { tokens: input.tokens, step };
         // Without weights, nothing limits how many rows enter together.
-        let at_once = if size_of::<W::Weight>() == 0 { positions.len() } else { CAPACITY };
+        let (weigh, at_once) = match size_of::<W::Weight>() {
+            0 => (false, positions.len()),
+            _ => (true, CAPACITY),
+        };
         let mut done = 0;
         while done < positions.len() {
             let (now, others) = positions.split(done).1.split(at_once);
             let mut weights = [W::Weight::default(); CAPACITY];
-            for (i, to) in weights.iter_mut().enumerate().take(now.len()) {
-                *to = weight(done + i, now.at(i));
+            if weigh {
+                for (i, to) in weights.iter_mut().enumerate().take(now.len()) {
+                    *to = weight(done + i, now.at(i));
+                }
             }
             done += now.len();
             let next = others.or(next);
             let (mut now_rows, mut next_rows) = ([0; CAPACITY], [0; AHEAD]);
             let now = input.source.rows(now, &mut now_rows);
             let next = input.source.rows(next.split(AHEAD).0, &mut next_rows);
-            let rows = Rows { now, weights: &weights, next, ahead };
-            door.enter(Enter { entry, rows, fresh, cells: &mut *cells });
+            let rows = Rows { tokens: input.tokens, now, weights: &weights, next, ahead, fresh };
+            door.enter(step, &rows, &mut *cells);
             fresh = false;
         }
         done
-    }
-}
-
-/// Rows that enter by a step: a function of its own for each step, or registers would not be enough.
-struct Enter<'a, T, S: Step> {
-    entry: Widened<'a, T, S>,
-    rows: Rows<'a, S::Weight>,
-    fresh: bool,
-    cells: &'a mut [f32],
-}
-
-impl<T: TokenElement, S: Step> ReadKernel<T> for Enter<'_, T, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Read<T>>(self, lanes: L) {
-        let Self { entry, rows, fresh, cells } = self;
-        fold::fold(lanes, entry, (entry.tokens.data, entry.tokens.step), fresh, rows, cells);
     }
 }

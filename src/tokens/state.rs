@@ -1,10 +1,10 @@
 //! Tokens that come one by one: the partial results in the caller's memory.
 
 use super::queue::{Input, Partial};
-use super::stream::{self, Stream, Sums};
-use super::work::{Finish, Masked};
-use super::{Keep, TokenElement, TokenPool, Tokens, check_length};
-use crate::dispatch::{Isa, ReadDoor};
+use super::stream::{self, Stream};
+use super::work::Masked;
+use super::{Keep, Mode, Modes, TokenElement, TokenPool, Tokens, check_length};
+use crate::dispatch::{Best, Door, Isa};
 use crate::error::{Argument, AxisName, PoolError};
 
 /// A pool that tokens come to one by one, or some at a time.
@@ -24,31 +24,31 @@ use crate::error::{Argument, AxisName, PoolError};
 /// # Ok::<(), lanepool::PoolError>(())
 /// ```
 #[derive(Debug)]
-pub struct TokenState<'s, const K: usize = 1> {
-    pool: TokenPool<'static, K>,
+pub struct TokenState<'s, M: Modes = Mode> {
+    pool: TokenPool<'static, M>,
     dim: usize,
     width: usize,
     cells: &'s mut [f32],
     stream: Stream,
-    sums: [Sums; K],
+    sums: M::Sums,
 }
 
-impl<const K: usize> TokenPool<'_, K> {
+impl<M: Modes> TokenPool<'_, M> {
     /// A streaming pool for tokens of `dim` elements, which works in `cells`. What they hold does not matter. Weights are
     /// given with the tokens.
     ///
     /// # Errors
     /// As [`TokenPool::run`].
-    pub fn start<'s>(&self, dim: usize, cells: &'s mut [f32]) -> Result<TokenState<'s, K>, PoolError> {
+    pub fn start<'s>(&self, dim: usize, cells: &'s mut [f32]) -> Result<TokenState<'s, M>, PoolError> {
         let pool = self.without_weights();
         check_length(Argument::State, self.output_len(dim)?, cells.len())?;
-        pool.modes.iter().try_for_each(|mode| mode.check())?;
+        (0..M::COUNT).try_for_each(|i| pool.modes.mode(i).check())?;
         let width = self.width(dim)?;
-        Ok(TokenState { pool, dim, width, cells, stream: Stream::new(0), sums: [Sums::NONE; K] })
+        Ok(TokenState { pool, dim, width, cells, stream: Stream::new(0), sums: M::NOTHING })
     }
 }
 
-impl<const K: usize> TokenState<'_, K> {
+impl<M: Modes> TokenState<'_, M> {
     /// Leaves out the first `count` kept tokens of the whole sequence, as [`Keep::skip`] does.
     pub fn skip(mut self, count: usize) -> Self {
         self.stream = Stream::new(count);
@@ -83,7 +83,7 @@ impl<const K: usize> TokenState<'_, K> {
         keep: Keep<'_>,
         weights: &[f32],
     ) -> Result<usize, PoolError> {
-        self.push_block_on(Isa::best(), tokens, keep, weights)
+        self.enter(Best, tokens, keep, weights)
     }
 
     /// As [`TokenState::push_block`], on a chosen instruction set. The result has the same bits.
@@ -97,12 +97,22 @@ impl<const K: usize> TokenState<'_, K> {
         keep: Keep<'_>,
         weights: &[f32],
     ) -> Result<usize, PoolError> {
+        self.enter(isa, tokens, keep, weights)
+    }
+
+    fn enter<T: TokenElement>(
+        &mut self,
+        door: impl Door,
+        tokens: Tokens<'_, T>,
+        keep: Keep<'_>,
+        weights: &[f32],
+    ) -> Result<usize, PoolError> {
         let (argument, axis, expected, given) = (Argument::Input, AxisName::Dim, self.dim, tokens.dim());
         if expected != given {
             return Err(PoolError::Shape { argument, axis, expected, given });
         }
         keep.check(tokens.tokens())?;
-        let needed = self.pool.modes.iter().any(|mode| mode.needs_weights());
+        let needed = (0..M::COUNT).any(|i| self.pool.modes.mode(i).needs_weights());
         if weights.len() != tokens.tokens() && (needed || !weights.is_empty()) {
             check_length(Argument::Weights, tokens.tokens(), weights.len())?;
         }
@@ -111,7 +121,7 @@ impl<const K: usize> TokenState<'_, K> {
         // Skipped here are those of the block; those of the stream are skipped where they enter.
         let first = keep.indices(0..all).nth(keep.skipped()).unwrap_or(all);
         let input = Input { tokens: &tokens, source: Masked { keep, tokens: all }, weights, start: 0 };
-        Partial { modes: &pool.modes, stream, sums, cells, width: *width }.push(isa, input, first..all);
+        Partial { modes: &pool.modes, stream, sums, cells, width: *width }.push(door, input, first..all);
         stream.seen = stream.seen.saturating_add(all);
         Ok(stream.kept - before)
     }
@@ -127,15 +137,16 @@ impl<const K: usize> TokenState<'_, K> {
     /// # Errors
     /// [`PoolError::Merge`] if the two differ in mode or dimension, if tokens are skipped in the later one, or if the mode weighs by
     /// position and both have tokens. Nothing is changed then.
-    pub fn merge(&mut self, later: &TokenState<'_, K>) -> Result<(), PoolError> {
-        let alike = self.pool.modes == later.pool.modes && self.cells.len() == later.cells.len();
-        let positions = self.pool.modes.iter().any(|mode| mode.needs_positions());
-        let both = self.stream.seen > 0 && later.sums.iter().any(|sums| sums.count > 0);
+    pub fn merge(&mut self, later: &TokenState<'_, M>) -> Result<(), PoolError> {
+        let [modes, others] = [&self.pool.modes, &later.pool.modes];
+        let alike = (0..M::COUNT).all(|i| modes.mode(i) == others.mode(i)) && self.cells.len() == later.cells.len();
+        let positions = (0..M::COUNT).any(|i| modes.mode(i).needs_positions());
+        let both = self.stream.seen > 0 && later.sums.as_ref().iter().any(|sums| sums.count > 0);
         if !alike || later.stream.skips() || (positions && both) {
             return Err(PoolError::Merge);
         }
         let sections = stream::sections(&self.pool.modes, self.width);
-        for (((mode, range), sums), more) in sections.zip(&mut self.sums).zip(&later.sums) {
+        for (((mode, range), sums), more) in sections.zip(self.sums.as_mut()).zip(later.sums.as_ref()) {
             if let (Some(cells), Some(later)) = (self.cells.get_mut(range.clone()), later.cells.get(range)) {
                 stream::merge(mode, sums, cells, more, later);
             }
@@ -146,11 +157,6 @@ impl<const K: usize> TokenState<'_, K> {
 
     /// Turns the cells into the result, and returns how many tokens were pooled, as [`TokenPool::run`] does.
     pub fn finish(self) -> usize {
-        self.finish_on(Isa::best())
-    }
-
-    /// As [`TokenState::finish`], on a chosen instruction set. The result has the same bits.
-    pub fn finish_on(self, isa: Isa) -> usize {
-        isa.enter(Finish { pool: &self.pool, sums: &self.sums, cells: self.cells, width: self.width })
+        self.pool.finish(&self.sums, self.cells, self.width)
     }
 }

@@ -1,12 +1,10 @@
 //! How one more token enters the partial results of its columns.
 
-use super::fold::{Entry, Parts};
-use super::{TokenElement, Tokens};
-use crate::lanes::{Floats, Lanes, Read, Register};
-use crate::reduce::Norm;
+use crate::lanes::{Floats, Register};
+use crate::reduce::{Norm, Reduce};
 
 /// A step from some tokens to one more.
-pub(super) trait Step: Copy {
+pub trait Step: Copy {
     /// What a token brings along.
     type Weight: Copy + Default;
     /// Partial results: one vector, or several.
@@ -16,6 +14,10 @@ pub(super) trait Step: Copy {
     fn first<L: Floats>(self, lanes: L, x: L::F, weight: Self::Weight) -> Self::Acc<L::F>;
     /// With one more.
     fn next<L: Floats>(self, lanes: L, acc: Self::Acc<L::F>, x: L::F, weight: Self::Weight) -> Self::Acc<L::F>;
+    /// Whether it takes few instructions: then vectors side by side are worth their code; and whether it is common too, so that tiles
+    /// of eight rows are.
+    const LIGHT: bool = true;
+    const TILED: bool = false;
     /// Whether two tokens are better taken together than one after the other.
     const IN_PAIRS: bool = false;
     /// With two more.
@@ -31,58 +33,51 @@ pub(super) trait Step: Copy {
     }
 }
 
-/// Tokens that enter by a step. A row is one of theirs.
-#[derive(Clone, Copy)]
-pub(super) struct Widened<'a, T, S> {
-    pub(super) tokens: &'a Tokens<'a, T>,
-    pub(super) step: S,
+/// One or several of a kind.
+pub trait Parts<P>: Copy {
+    /// How many.
+    const COUNT: usize;
+    /// Each by its place.
+    fn from_fn(f: impl FnMut(usize) -> P) -> Self;
+    /// All in their order.
+    fn each(self, f: impl FnMut(usize, P));
 }
 
-impl<T: TokenElement, L: Read<T>, S: Step> Entry<L> for Widened<'_, T, S> {
-    type Item = T;
-    type From = L::From;
-    type V = L::F;
-    type Weight = S::Weight;
-    type Code = T::Code;
-    type Part = L::F;
-    type Acc = S::Acc<L::F>;
-    const N: usize = <L as Lanes<f32>>::N;
-    const IN_PAIRS: bool = S::IN_PAIRS;
+// Spelled out: in a large function, the compiler gives up on inlining loops over arrays of closures.
+impl<P: Copy> Parts<P> for [P; 1] {
+    const COUNT: usize = 1;
 
     #[inline(always)]
-    fn start(self, row: usize) -> usize {
-        self.tokens.row(row)
+    fn from_fn(mut f: impl FnMut(usize) -> P) -> Self {
+        [f(0)]
     }
 
     #[inline(always)]
-    fn code(self, row: usize) -> T::Code {
-        self.tokens.code(row)
+    fn each(self, mut f: impl FnMut(usize, P)) {
+        let [one] = self;
+        f(0, one);
+    }
+}
+
+impl<P: Copy> Parts<P> for [P; 2] {
+    const COUNT: usize = 2;
+
+    #[inline(always)]
+    fn from_fn(mut f: impl FnMut(usize) -> P) -> Self {
+        [f(0), f(1)]
     }
 
     #[inline(always)]
-    fn load(self, lanes: L, from: &L::From, code: T::Code) -> L::F {
-        T::dequantize(lanes, from, code)
-    }
-
-    #[inline(always)]
-    fn first(self, lanes: L, v: L::F, weight: S::Weight) -> Self::Acc {
-        self.step.first(lanes, v, weight)
-    }
-
-    #[inline(always)]
-    fn next(self, lanes: L, acc: Self::Acc, v: L::F, weight: S::Weight) -> Self::Acc {
-        self.step.next(lanes, acc, v, weight)
-    }
-
-    #[inline(always)]
-    fn next_two(self, lanes: L, acc: Self::Acc, rows: [L::F; 2], weights: [S::Weight; 2]) -> Self::Acc {
-        self.step.next_two(lanes, acc, rows, weights)
+    fn each(self, mut f: impl FnMut(usize, P)) {
+        let [one, two] = self;
+        f(0, one);
+        f(1, two);
     }
 }
 
 /// The last one.
 #[derive(Clone, Copy)]
-pub(super) struct Copied;
+pub struct Copied;
 
 impl Step for Copied {
     type Weight = ();
@@ -101,11 +96,12 @@ impl Step for Copied {
 
 /// The sum.
 #[derive(Clone, Copy)]
-pub(super) struct Add;
+pub struct Add;
 
 impl Step for Add {
     type Weight = ();
     type Acc<V: Copy> = [V; 1];
+    const TILED: bool = true;
 
     #[inline(always)]
     fn first<L: Floats>(self, _: L, x: L::F, (): ()) -> [L::F; 1] {
@@ -120,11 +116,12 @@ impl Step for Add {
 
 /// The sum of products with weights.
 #[derive(Clone, Copy)]
-pub(super) struct AddWeighted;
+pub struct AddWeighted;
 
 impl Step for AddWeighted {
     type Weight = f32;
     type Acc<V: Copy> = [V; 1];
+    const TILED: bool = true;
 
     #[inline(always)]
     fn first<L: Floats>(self, lanes: L, x: L::F, weight: f32) -> [L::F; 1] {
@@ -139,11 +136,11 @@ impl Step for AddWeighted {
 
 /// A sum of products that shrinks before a product enters.
 #[derive(Clone, Copy)]
-pub(super) struct AddRescaled;
+pub struct AddRescaled;
 
 /// The factor for the sum, and that for the token.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Rescale {
+pub struct Rescale {
     pub(super) sum: f32,
     pub(super) token: f32,
 }
@@ -151,6 +148,7 @@ pub(super) struct Rescale {
 impl Step for AddRescaled {
     type Weight = Rescale;
     type Acc<V: Copy> = [V; 1];
+    const TILED: bool = true;
 
     #[inline(always)]
     fn first<L: Floats>(self, lanes: L, x: L::F, weight: Rescale) -> [L::F; 1] {
@@ -165,11 +163,12 @@ impl Step for AddRescaled {
 
 /// The greatest, of values or of their negatives.
 #[derive(Clone, Copy)]
-pub(super) struct Greatest<const NEGATED: bool>;
+pub struct Greatest<const NEGATED: bool>;
 
 impl<const NEGATED: bool> Step for Greatest<NEGATED> {
     type Weight = ();
     type Acc<V: Copy> = [V; 1];
+    const TILED: bool = true;
     const IN_PAIRS: bool = true;
 
     #[inline(always)]
@@ -192,11 +191,12 @@ impl<const NEGATED: bool> Step for Greatest<NEGATED> {
 
 /// The sum and the greatest, in one read.
 #[derive(Clone, Copy)]
-pub(super) struct AddAndGreatest;
+pub struct AddAndGreatest;
 
 impl Step for AddAndGreatest {
     type Weight = ();
     type Acc<V: Copy> = [V; 2];
+    const TILED: bool = true;
     const IN_PAIRS: bool = true;
 
     #[inline(always)]
@@ -218,11 +218,11 @@ impl Step for AddAndGreatest {
 /// The sum of products with weights, or of tokens that all weigh 1; and the sum of squared distances from the mean, by
 /// Youngs and Cramer.
 #[derive(Clone, Copy)]
-pub(super) struct Moments<const WEIGHTED: bool>;
+pub struct Moments<const WEIGHTED: bool>;
 
 /// What a token brings along for [`Moments`].
 #[derive(Clone, Copy, Default)]
-pub(super) struct Moment {
+pub struct Moment {
     pub(super) weight: f32,
     /// The sum of the weights up to this one.
     pub(super) total: f32,
@@ -260,19 +260,16 @@ impl<const WEIGHTED: bool> Step for Moments<WEIGHTED> {
 
 /// The sum of powers.
 #[derive(Clone, Copy)]
-pub(super) struct AddPower(pub(super) Norm<f32>);
+pub struct AddPower(pub(super) Norm<f32>);
 
 impl Step for AddPower {
     type Weight = ();
     type Acc<V: Copy> = [V; 1];
+    const LIGHT: bool = false;
 
     #[inline(always)]
     fn first<L: Floats>(self, lanes: L, x: L::F, (): ()) -> [L::F; 1] {
-        [x.map(
-            lanes,
-            #[inline(always)]
-            |x| self.0.power(x),
-        )]
+        [Reduce::<f32, L>::lift(self.0, lanes, x, 0)]
     }
 
     #[inline(always)]
@@ -284,11 +281,12 @@ impl Step for AddPower {
 
 /// The logarithm of the sum of exponentials.
 #[derive(Clone, Copy)]
-pub(super) struct LogAddExp;
+pub struct LogAddExp;
 
 impl Step for LogAddExp {
     type Weight = ();
     type Acc<V: Copy> = [V; 1];
+    const LIGHT: bool = false;
 
     #[inline(always)]
     fn first<L: Floats>(self, _: L, x: L::F, (): ()) -> [L::F; 1] {
@@ -302,6 +300,7 @@ impl Step for LogAddExp {
 }
 
 /// `ln(exp(a) + exp(b))`. NaN if either is NaN.
+#[inline]
 pub(super) fn log_add_exp(a: f32, b: f32) -> f32 {
     if a.is_nan() || b.is_nan() {
         return f32::NAN;

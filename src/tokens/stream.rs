@@ -2,9 +2,8 @@
 
 use super::divide::divide;
 use super::steps::{Moment, Rescale, log_add_exp};
-use super::{Empty, Mode};
+use super::{Empty, Mode, Modes};
 use crate::element::Element;
-use crate::lanes::Floats;
 use crate::pool::LpNorm;
 use crate::reduce::Norm;
 use core::ops::Range;
@@ -43,7 +42,7 @@ impl Stream {
 
 /// What a mode knows besides its cells.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sums {
+pub struct Sums {
     /// Tokens that entered.
     pub(super) count: usize,
     /// Their weights together.
@@ -57,17 +56,17 @@ impl Sums {
 }
 
 /// Parts of the results of all modes.
-pub(super) fn parts(modes: &[Mode]) -> usize {
-    modes.iter().map(|mode| mode.parts()).sum()
+pub(super) fn parts<M: Modes>(modes: &M) -> usize {
+    (0..M::COUNT).map(|i| modes.mode(i).parts()).sum()
 }
 
 /// The modes, and where each has its cells, if a part has so many.
-pub(super) fn sections(modes: &[Mode], width: usize) -> impl Iterator<Item = (Mode, Range<usize>)> {
+pub(super) fn sections<M: Modes>(modes: &M, width: usize) -> impl Iterator<Item = (Mode, Range<usize>)> {
     let mut end = 0;
-    modes.iter().map(move |mode| {
-        let start = end;
+    (0..M::COUNT).map(move |i| {
+        let (mode, start) = (modes.mode(i), end);
         end += mode.parts() * width;
-        (*mode, start..end)
+        (mode, start..end)
     })
 }
 
@@ -110,7 +109,7 @@ impl Sums {
 
 /// Turns the cells of a mode into its result.
 #[inline(always)]
-pub(super) fn finish<L: Floats>(lanes: L, mode: Mode, sums: &Sums, empty: Empty, cells: &mut [f32]) {
+pub(super) fn finish(mode: Mode, sums: &Sums, empty: Empty, cells: &mut [f32]) {
     let count = sums.count as f32;
     let divisor = match mode {
         Mode::Mean | Mode::GeneralizedMean { .. } => count,
@@ -139,7 +138,7 @@ pub(super) fn finish<L: Floats>(lanes: L, mode: Mode, sums: &Sums, empty: Empty,
             let norm = norm(p, floor);
             cells.iter_mut().for_each(|x| *x = norm.root(*x / divisor));
         }
-        _ if divisor != 1.0 => divide(lanes, cells, divisor),
+        _ if divisor != 1.0 => divide(cells, divisor),
         _ => {}
     }
     if let Mode::MeanStd { floor } | Mode::WeightedMeanStd { floor } = mode {

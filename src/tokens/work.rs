@@ -4,10 +4,10 @@ use super::divide::divide;
 use super::encoding::{Encoded, Encoding};
 use super::fold::{self, Numbers, Rows};
 use super::queue::{Input, Partial, Source};
-use super::steps::{Add, Widened};
-use super::stream::{self, Stream, Sums};
-use super::{Keep, Mode, Offset, Sequences, TokenElement, TokenPool, Tokens, check_length};
-use crate::dispatch::{Isa, ReadDoor, ReadKernel};
+use super::steps::Add;
+use super::stream::{self, Stream};
+use super::{Keep, Mode, Modes, Offset, Sequences, TokenElement, TokenPool, Tokens, check_length};
+use crate::dispatch::Door;
 use crate::error::{Argument, AxisName, PoolError};
 use crate::lanes::Read;
 use core::ops::Range;
@@ -112,8 +112,8 @@ impl Source for Masked<'_> {
 }
 
 /// Sequences whose lengths have been checked.
-pub(super) struct Work<'a, 'p, 'w, T, S, O, R, const K: usize> {
-    pub(super) pool: &'p TokenPool<'w, K>,
+pub(super) struct Work<'a, 'p, 'w, T, S, O, R, M> {
+    pub(super) pool: &'p TokenPool<'w, M>,
     pub(super) matrix: Tokens<'a, T>,
     pub(super) source: S,
     pub(super) sequences: Sequences<'a, O>,
@@ -123,10 +123,10 @@ pub(super) struct Work<'a, 'p, 'w, T, S, O, R, const K: usize> {
     pub(super) counts: Option<&'p mut [usize]>,
 }
 
-impl<T: TokenElement, S: Source, O: Offset, R: Results, const K: usize> Work<'_, '_, '_, T, S, O, R, K> {
+impl<T: TokenElement, S: Source, O: Offset, R: Results, M: Modes> Work<'_, '_, '_, T, S, O, R, M> {
     /// Pools each of them; returns how many tokens of the last were pooled.
     #[inline(always)]
-    pub(super) fn run(mut self, isa: Isa) -> usize {
+    pub(super) fn run(mut self, door: impl Door) -> usize {
         let count = self.sequences.count();
         let each = stream::parts(&self.pool.modes) * self.width;
         let mut pooled = 0;
@@ -136,7 +136,7 @@ impl<T: TokenElement, S: Source, O: Offset, R: Results, const K: usize> Work<'_,
             let range = self.sequences.range(i, self.source.positions());
             let cells = self.output.cells(i, each);
             let (Some(range), Some(cells)) = (range, cells) else { break };
-            pooled = one(isa, self.pool, &self.matrix, self.source, range, (cells, self.width));
+            pooled = one(door, self.pool, &self.matrix, self.source, range, (cells, self.width));
             self.output.done(i);
             if let Some(count) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(i)) {
                 *count = pooled;
@@ -148,17 +148,17 @@ impl<T: TokenElement, S: Source, O: Offset, R: Results, const K: usize> Work<'_,
 
 /// Pools the positions of one sequence.
 #[inline(always)]
-fn one<T: TokenElement, S: Source, const K: usize>(
-    isa: Isa,
-    pool: &TokenPool<'_, K>,
+fn one<T: TokenElement, S: Source, M: Modes>(
+    door: impl Door,
+    pool: &TokenPool<'_, M>,
     matrix: &Tokens<'_, T>,
     source: S,
     range: Range<usize>,
     (cells, width): (&mut [f32], usize),
 ) -> usize {
-    let (mut stream, mut sums) = (Stream::new(source.skipped()), [Sums::NONE; K]);
+    let (mut stream, mut sums) = (Stream::new(source.skipped()), M::NOTHING);
     let start = range.start;
-    let all = |mode| pool.modes.iter().all(|&other| other == mode);
+    let all = |mode| (0..M::COUNT).all(|i| pool.modes.mode(i) == mode);
     // One row is enough, and nothing else is looked at.
     let nth = |n| range.clone().filter(|&position| source.keeps(position)).nth(n);
     let range = if all(Mode::First) {
@@ -170,48 +170,21 @@ fn one<T: TokenElement, S: Source, const K: usize>(
     } else {
         range
     };
-    let input = Input { tokens: matrix, source, weights: pool.weights.unwrap_or(&[]), start };
-    Partial { modes: &pool.modes, stream: &mut stream, sums: &mut sums, cells, width }.push(isa, input, range);
-    isa.enter(Finish { pool, sums: &sums, cells, width })
-}
-
-/// Cells that become the result; gives how many tokens were pooled.
-pub(super) struct Finish<'a, 'w, const K: usize> {
-    pub(super) pool: &'a TokenPool<'w, K>,
-    pub(super) sums: &'a [Sums; K],
-    pub(super) cells: &'a mut [f32],
-    pub(super) width: usize,
-}
-
-impl<const K: usize> ReadKernel<f32> for Finish<'_, '_, K> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<L: Read<f32>>(self, lanes: L) -> usize {
-        self.pool.finish(lanes, self.sums, self.cells, self.width)
-    }
+    let input = Input { tokens: matrix, source, weights: pool.all_weights().unwrap_or(&[]), start };
+    Partial { modes: &pool.modes, stream: &mut stream, sums: &mut sums, cells: &mut *cells, width }
+        .push(door, input, range);
+    pool.finish(&sums, cells, width)
 }
 
 /// The mean of all tokens, for who knows the mode and the lanes when compiling: nothing of other modes is linked.
-pub(crate) fn mean_of_all<T: TokenElement>(door: impl ReadDoor<T>, tokens: Tokens<'_, T>, output: &mut [f32]) {
-    door.enter(MeanOfAll(tokens, output));
-}
-
-struct MeanOfAll<'a, 'o, T>(Tokens<'a, T>, &'o mut [f32]);
-
-impl<T: TokenElement> ReadKernel<T> for MeanOfAll<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Read<T>>(self, lanes: L) {
-        let Self(tokens, output) = self;
-        let len = tokens.tokens();
-        let now = Numbers::Run { first: 0, len };
-        let all = Rows { now, weights: &[(); fold::BLOCK], next: Numbers::NONE, ahead: false };
-        output.fill(0.0);
-        fold::fold(lanes, Widened { tokens: &tokens, step: Add }, (tokens.data, tokens.step), true, all, output);
-        if len > 0 {
-            divide(lanes, output, len as f32);
-        }
+#[inline(always)]
+pub(crate) fn mean_of_all<L: Read<f32>>(lanes: L, tokens: &Tokens<'_, f32>, output: &mut [f32]) {
+    let len = tokens.tokens();
+    let now = Numbers::Run { first: 0, len };
+    let rows = Rows { tokens, now, weights: &[], next: Numbers::NONE, ahead: false, fresh: true };
+    output.fill(0.0);
+    fold::fold(lanes, Add, &rows, output);
+    if len > 0 {
+        divide(output, len as f32);
     }
 }

@@ -97,7 +97,7 @@ fn check(count: usize, dim: usize, gap: usize, flags: &[bool], wild: bool, seed:
                 pool.l2_normalize(L2_EPSILON).run_on(isa, sequence, keep, &mut y).unwrap();
                 assert_same(&y, &normal, zeros, ("normalised", what));
                 let mut alone = want.clone();
-                tokens::l2_normalize_on(isa, &mut alone, L2_EPSILON);
+                tokens::l2_normalize(&mut alone, L2_EPSILON);
                 assert_same(&alone, &normal, zeros, ("alone", what));
             }
         }
@@ -143,15 +143,13 @@ fn a_score_of_negative_infinity_leaves_its_token_unread() {
 
 #[test]
 fn norms_of_zero_and_nan() {
-    for isa in isas() {
-        let mut zero = [0.0; 19];
-        tokens::l2_normalize_on(isa, &mut zero, L2_EPSILON);
-        assert_eq!(zero, [0.0; 19]);
-        let mut nan = [1.0; 19];
-        nan[17] = f32::NAN;
-        tokens::l2_normalize_on(isa, &mut nan, L2_EPSILON);
-        assert!(nan.iter().all(|x| x.is_nan()));
-    }
+    let mut zero = [0.0; 19];
+    tokens::l2_normalize(&mut zero, L2_EPSILON);
+    assert_eq!(zero, [0.0; 19]);
+    let mut nan = [1.0; 19];
+    nan[17] = f32::NAN;
+    tokens::l2_normalize(&mut nan, L2_EPSILON);
+    assert!(nan.iter().all(|x| x.is_nan()));
 }
 
 #[test]
@@ -458,7 +456,7 @@ fn streams_have_the_bits_of_the_whole() {
                 state.push_block_on(isa, block, Keep::mask(&flags[t..end]), &weights[t..end]).unwrap();
                 t = end;
             }
-            assert_eq!(state.finish_on(isa), pooled, "{mode:?}");
+            assert_eq!(state.finish(), pooled, "{mode:?}");
             assert_same(&cells, &want, leaves_zeros_open(mode), (mode, isa, most));
         }
         merged(pool, &x, &weights, dim);
