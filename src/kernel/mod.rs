@@ -29,6 +29,7 @@ mod windows;
 
 use lines::Lines;
 pub(crate) use numbers::{Numbering, Numbers, Place, Spot};
+use patches::Border;
 
 use crate::access::{Scratch, Writer, scatter_slice};
 use crate::element::Element;
@@ -37,7 +38,6 @@ use crate::reduce::{Reduce, Reducer, Tile};
 use crate::round::Finish;
 use crate::view::{Layout, Shape};
 use crate::window::{Axis, Divisor, Taps};
-use core::ops::Range;
 
 /// A pooling whose geometry has been proved: the axes belong to both layouts, and no extent is zero. Only numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,7 +98,7 @@ enum Walk {
     /// By way of a tile.
     Tile(tile::Shape),
     /// Windows straight from the input: of all channels at once, if these are `together`, and by vectors, if these are as many.
-    Windows { together: bool, by_vectors: bool, patches: Option<[Range<usize>; 2]> },
+    Windows { together: bool, by_vectors: bool, patches: Option<Border> },
     /// Tap after tap, as there are too many for a partial result.
     Taps { together: bool },
 }
@@ -115,7 +115,7 @@ impl Walk {
             let together = strides.channel == 1 && shape.channels > 1;
             return if job.whole && strides.spatial[2] == 1 { Self::Planes } else { Self::Taps { together } };
         }
-        let patches = if side_by_side && traits.patches { patches::ranges(job, traits.repeats) } else { None };
+        let patches = if side_by_side && traits.patches { patches::fit(job, traits.repeats) } else { None };
         if let Some(shape_of) = tile
             && patches.is_none()
             && !(side_by_side && is_cheaper_by_taps(job))

@@ -45,8 +45,7 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
         lanes: L::N,
         slack: WIDE * L::N,
         halves: tuned::<T, L, R>(),
-        // Sums of several registers leave none for neighbours.
-        patches: tuned::<T, L, R>() && (R::REPEATS || <L::Sum as Register<L>>::REGISTERS == 1),
+        patches: has_patches::<T, L, R>(),
         pads: R::PADS,
         divides: R::DIVIDES,
         twice: R::TWICE,
@@ -164,13 +163,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L,
     }
 
     fn patches(&mut self, patches: &Patches) {
-        if tuned::<T, L, R>() {
-            if R::HAS_SIDE {
-                self.patch::<1, 3>(patches);
-            } else {
-                self.patch::<2, 4>(patches);
-            }
-        }
+        // The walk does not ask for them elsewhere.
+        match const { (has_patches::<T, L, R>(), R::HAS_SIDE) } {
+            (true, false) => self.patch::<2, 4>(patches),
+            (true, true) => self.patch::<1, 3>(patches),
+            _ => None,
+        };
     }
 }
 
@@ -185,6 +183,11 @@ impl<T: Element, L: Lanes<T>, R: Reducer<T>> Fill for Pass<'_, '_, '_, T, L, R> 
 /// Whether vectors side by side, and loops of their own for the common windows, are worth their code.
 const fn tuned<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
     R::IS_LIGHT && L::N > 1 && L::TILE > 1
+}
+
+/// Whether windows go in patches: sums of several registers leave none for neighbours.
+const fn has_patches<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
+    tuned::<T, L, R>() && (R::REPEATS || <L::Sum as Register<L>>::REGISTERS == 1)
 }
 
 /// Whether results are whole vectors in memory.

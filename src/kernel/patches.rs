@@ -37,27 +37,35 @@ pub(super) struct Patches {
 
 impl Patches {
     /// Those of image `n`, from channel `c` on, at place `z` along the depth.
-    pub(super) fn of(job: &Job, [n, c, z]: [usize; 3], [rows, cols]: [Range<usize>; 2]) -> Self {
+    #[inline(never)]
+    pub(super) fn of(job: &Job, [n, c, z]: [usize; 3], rows: &Range<usize>, cols: &Range<usize>) -> Self {
         let [height, width] = [job.from.shape.spatial[1], job.from.shape.spatial[2]];
         let (depth, whole) = (job.axes[0].outlined_taps(z), Taps { start: 0, real: 3, padded: 3 });
         let [count, real] = job.counts([depth, whole, whole]);
         let number = depth.start.wrapping_mul(height).wrapping_mul(width) as u32;
         let place = Place { cell: [n, c, z, 0, 0], along_channels: true };
-        Self { from: job.from.at(n, c, [depth.start, 0, 0]), number, rows, cols, place, count, real }
+        let from = job.from.at(n, c, [depth.start, 0, 0]);
+        Self { from, number, rows: rows.clone(), cols: cols.clone(), place, count, real }
     }
 }
 
-/// The rows and columns of windows that go in patches, if any do: of all windows, if a cell at the border may be `repeated` for those
-/// past it, else of those inside.
-pub(super) fn ranges(job: &Job, repeated: bool) -> Option<[Range<usize>; 2]> {
+/// What becomes of windows at the border.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Border {
+    /// They go by themselves.
+    Apart,
+    /// They go with the others: a cell at the border stands for those past it.
+    Repeated,
+}
+
+/// Whether windows go in patches; and all of them, if a cell may be `repeated`.
+pub(super) fn fit(job: &Job, repeated: bool) -> Option<Border> {
     let [depth, rows, cols] = &job.axes;
-    let is_three = |axis: &&Axis| !axis.bins && [axis.kernel, axis.stride, axis.dilation] == [3, 1, 1];
-    let fits = [rows, cols].iter().all(is_three) && depth.kernel == 1 && job.to.strides.channel == 1;
-    if !fits || job.axes.iter().any(Axis::may_be_empty) {
-        return None;
-    }
-    let ranges = [rows, cols].map(|axis| if repeated { 0..axis.output } else { axis.interior() });
-    ranges.iter().all(|range| range.len() >= ACROSS).then_some(ranges)
+    let is_three = |axis: &Axis| !axis.bins && [axis.kernel, axis.stride, axis.dilation] == [3, 1, 1];
+    let are_many = |axis: &Axis| if repeated { axis.output > 1 } else { axis.interior().len() > 1 };
+    let fits = |axis: &Axis| is_three(axis) && are_many(axis);
+    let dense = depth.kernel == 1 && job.to.strides.channel == 1 && !job.axes.iter().any(Axis::may_be_empty);
+    (dense && fits(rows) && fits(cols)).then_some(if repeated { Border::Repeated } else { Border::Apart })
 }
 
 /// Calls `$each` for every `$n` of a range, of which there are as many at least: the last ones overlap those before.

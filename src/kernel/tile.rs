@@ -758,7 +758,7 @@ impl Alike {
     }
 
     /// All of a range.
-    fn all(within: &Range<usize>) -> Self {
+    pub(super) fn all(within: &Range<usize>) -> Self {
         Self { next: within.start, end: within.end, together: within.clone() }
     }
 }

@@ -10,11 +10,11 @@
 //! arithmetic, the same for every element, reducer and instruction set; `passes` does the work.
 
 use super::lines::{Line, Lines};
-use super::patches::Patches;
+use super::patches::{Border, Patches};
 use super::tile::{Alike, Elements, Fill, Outputs, taps_or_fill};
 use super::{Job, Place};
 use crate::access::Block;
-use crate::window::Taps;
+use crate::window::{Axis, Taps};
 use core::ops::Range;
 
 /// The taps of windows that are clipped alike.
@@ -35,24 +35,24 @@ pub(super) trait Direct: Fill {
     fn patches(&mut self, patches: &Patches);
 }
 
-/// Pools every window; of all channels at once, if these are `together`; and those of `patches` a few at once.
-pub(super) fn walk(job: &Job, together: bool, patches: Option<[Range<usize>; 2]>, direct: &mut dyn Direct) {
+/// Pools every window; of all channels at once, if these are `together`; and a few windows at once, if these go in `patches`.
+pub(super) fn walk(job: &Job, together: bool, patches: Option<Border>, direct: &mut dyn Direct) {
     let (shape, [depth, rows, cols]) = (&job.from.shape, &job.axes);
-    let [patch_rows, patch_cols] = patches.clone().unwrap_or_default();
     let (channels, len) = if together { (1, shape.channels) } else { (shape.channels, 1) };
-    let [rows, cols] = [rows, cols].map(|axis| Alike::of(axis, &(0..axis.output)));
+    // Where a cell at the border stands for those past it, all windows are alike.
+    let alike = |axis: &Axis| match patches {
+        Some(Border::Repeated) => Alike::all(&(0..axis.output)),
+        _ => Alike::of(axis, &(0..axis.output)),
+    };
+    let (rows, cols) = (alike(rows), alike(cols));
     for n in 0..shape.batch {
         for c in 0..channels {
             for z in 0..depth.output {
-                if let Some(ranges) = &patches {
-                    direct.patches(&Patches::of(job, [n, c, z], ranges.clone()));
-                }
                 for rows in rows.clone() {
                     for cols in cols.clone() {
-                        if patch_rows.contains(&rows.start) && patch_cols.contains(&cols.start) {
-                            continue;
-                        }
-                        if let Some(taps) = taps_or_fill(job, [n, c, z], &rows, &cols, len, direct) {
+                        if patches.is_some() && rows.len() > 1 && cols.len() > 1 {
+                            direct.patches(&Patches::of(job, [n, c, z], &rows, &cols));
+                        } else if let Some(taps) = taps_or_fill(job, [n, c, z], &rows, &cols, len, direct) {
                             pool(job, len, [n, c, z], taps, &rows, &cols, direct);
                         }
                     }

@@ -106,7 +106,7 @@ pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
     let (mut i, mut fresh, len) = (0, rows.fresh, rows.now.len());
     while i < len {
         let (mut end, mut done) = (len, 0);
-        if S::TILED && PORTABLE_IS_SIMD && i + BLOCK <= len {
+        if S::TILED && has_vectors::<L>() && i + BLOCK <= len {
             end = i + BLOCK;
             done = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
                 1 => fold.tiles::<6>(cells, i, fresh),
@@ -116,6 +116,11 @@ pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
         fold.few(cells, i..end, done, fresh);
         (i, fresh) = (end, false);
     }
+}
+
+/// Whether vectors side by side are worth their code.
+const fn has_vectors<L: Lanes<f32>>() -> bool {
+    L::N > 1 && PORTABLE_IS_SIMD
 }
 
 /// Rows on their way into the cells.
@@ -207,7 +212,7 @@ impl<T: TokenElement, L: Read<T>, S: Step> Fold<'_, T, L, S> {
     #[inline(always)]
     fn few(&self, cells: &mut [f32], range: Range<usize>, mut c: usize, fresh: bool) {
         if self.rows.tokens.step == 1 {
-            if S::LIGHT && PORTABLE_IS_SIMD {
+            if S::LIGHT && has_vectors::<L>() {
                 c = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
                     1 => self.vectors::<8>(cells, range.clone(), c, fresh),
                     _ => self.vectors::<4>(cells, range.clone(), c, fresh),
