@@ -72,7 +72,7 @@ fn many_channels_take_several_tiles() {
 fn large_planes_are_summed_in_eights() {
     for (seed, spatial) in [[1, 17, 16], [1, 1, 300], [1, 130, 1], [2, 9, 40], [1, 40, 67]].into_iter().enumerate() {
         for channels in [1, 5, 40] {
-            run(image(2, channels, spatial), seed as u64, seed % 2 == 1);
+            run(image(1 + channels % 2, channels, spatial), seed as u64, seed % 2 == 1);
         }
     }
 }

@@ -66,7 +66,7 @@ fn windows_without_a_tap_take_the_chosen_value() {
 
 #[test]
 fn windows_wider_than_the_tile() {
-    for kernel in [60, 63, 64, 250, 500, 511, 600] {
+    for kernel in [60, 64, 250, 511] {
         for stride in [1, 2, 7] {
             let mut case = Case::new(image(1, 1, [1, 2, 700]), [1, 2, kernel], [1, 1, stride]);
             case.padding = [[0, 0], [0, 0], [kernel / 2, kernel / 3]];
