@@ -37,11 +37,17 @@ pub struct Strides<const D: usize> {
 
 /// Something that says a [`Shape`]: the shape itself, or an array in memory order,
 /// `[batch, channels, spatial..]` if `CHANNELS_LAST` is false, else
-/// `[batch, spatial.., channels]`. Sealed by its use.
-pub trait IntoShape<const D: usize, const CHANNELS_LAST: bool> {
+/// `[batch, spatial.., channels]`. Sealed.
+pub trait IntoShape<const D: usize, const CHANNELS_LAST: bool>: sealed::Sealed {
     /// The shape.
     fn into_shape(self) -> Shape<D>;
 }
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<const D: usize> sealed::Sealed for Shape<D> {}
 
 impl<const D: usize, const LAST: bool> IntoShape<D, LAST> for Shape<D> {
     fn into_shape(self) -> Shape<D> {
@@ -51,6 +57,8 @@ impl<const D: usize, const LAST: bool> IntoShape<D, LAST> for Shape<D> {
 
 macro_rules! into_shape {
     ($d:literal, $($axis:ident),+) => {
+        impl sealed::Sealed for [usize; $d + 2] {}
+
         impl IntoShape<$d, false> for [usize; $d + 2] {
             fn into_shape(self) -> Shape<$d> {
                 let [batch, channels, $($axis),+] = self;

@@ -54,6 +54,8 @@
 //! | `L2_POOL_2D` | | | `LpPool::new(window, 2.0).mean()` |
 //! | `MEAN` | `axis` = rows and columns | | `GlobalAvgPool::new()`; integers `.requantize_fixed_point(from, to)` |
 //! | `REDUCE_MAX` | `axis` = rows and columns | | `GlobalMaxPool::new().nan(NanPolicy::Ignore)` |
+//! | sentence-transformers `Pooling` | `pooling_mode`, or a key `pooling_mode_*` | | `embeddings::sentence_transformers(name)` |
+//! | GGUF | `pooling_type` | | `embeddings::gguf(number)` |
 //!
 //! The rows that a constructor of this module covers, in the same order:
 //!
@@ -145,6 +147,7 @@ macro_rules! attempt {
     };
 }
 
+pub mod embeddings;
 pub mod onnx;
 pub mod tflite;
 pub mod torch;

@@ -104,7 +104,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut to = to.run([0; 2])?;
                 each_few!(rows, DOWN, |y| {
                     let lines = array!(LINES, |l| row_axis.nearest(y + l));
-                    let numbers = array!(LINES, |l| number.wrapping_add((lines[l] * width) as u32));
+                    let numbers = array!(LINES, |l| number.wrapping_add(lines[l].wrapping_mul(width) as u32));
                     each_few!(cols, ACROSS, |x| {
                         let columns = array!(COLUMNS, |k| col_axis.nearest(x + k));
                         let starts = array!(COLUMNS, |k| (columns[k] - columns[0]) * col_step);

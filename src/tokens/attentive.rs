@@ -109,7 +109,7 @@ impl<'a, 'o, T: TokenElement> Attentive<'a, 'o, T> {
             }
             c += n;
         }
-        kept.count()
+        keep.count(0..tokens.tokens()).saturating_sub(keep.skipped())
     }
 }
 

@@ -71,6 +71,10 @@ impl<I: Offset> Source for Ids<'_, I> {
         self.padding.and_then(Offset::to_usize) != Some(self.row(position))
     }
 
+    fn count(&self, range: Range<usize>) -> usize {
+        range.filter(|&position| self.keeps(position)).count()
+    }
+
     #[inline(always)]
     fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
         fill(range, into, |position| self.keeps(position))

@@ -2,6 +2,8 @@
 
 use super::check_length;
 use crate::error::{Argument, AxisName, PoolError};
+use bytemuck::cast_slice;
+use core::convert::identity;
 use core::ops::Range;
 
 /// Which tokens of a sequence count. The others are never read.
@@ -29,8 +31,8 @@ pub enum Kept<'a> {
     F32(&'a [f32]),
 }
 
-/// A type of which masks are made: `u8`, `bool`, `i32`, `i64`, `f32`. What is not zero (or false) is kept. Sealed.
-pub trait MaskElement: Copy {
+/// A type of which masks are made: `bool`, integers of 8, 32 and 64 bits, `f32`. What is not zero (or false) is kept. Sealed.
+pub trait MaskElement: Copy + sealed::Sealed {
     /// The mask.
     #[doc(hidden)]
     fn kept(mask: &[Self]) -> Kept<'_>;
@@ -39,11 +41,18 @@ pub trait MaskElement: Copy {
     fn keeps(&self) -> bool;
 }
 
+mod sealed {
+    pub trait Sealed {}
+}
+
+// What is zero is so by its bits, but for floats: unsigned integers serve for signed ones, and the other way round.
 macro_rules! masks {
-    ($($T:ty: $Kind:ident, $nothing:expr;)*) => {$(
+    ($($T:ty: $Kind:ident, $nothing:expr, $same:expr;)*) => {$(
+        impl sealed::Sealed for $T {}
+
         impl MaskElement for $T {
             fn kept(mask: &[$T]) -> Kept<'_> {
-                Kept::$Kind(mask)
+                Kept::$Kind($same(mask))
             }
 
             #[inline(always)]
@@ -54,11 +63,14 @@ macro_rules! masks {
     )*};
 }
 masks! {
-    u8: U8, 0;
-    bool: Bool, false;
-    i32: I32, 0;
-    i64: I64, 0;
-    f32: F32, 0.0;
+    u8: U8, 0, identity;
+    i8: U8, 0, cast_slice;
+    bool: Bool, false, identity;
+    i32: I32, 0, identity;
+    u32: I32, 0, cast_slice;
+    i64: I64, 0, identity;
+    u64: I64, 0, cast_slice;
+    f32: F32, 0.0, identity;
 }
 
 impl<'a> Keep<'a> {
@@ -121,6 +133,14 @@ impl<'a> Keep<'a> {
             Kept::I32(mask) => mask.get(t).is_some_and(MaskElement::keeps),
             Kept::I64(mask) => mask.get(t).is_some_and(MaskElement::keeps),
             Kept::F32(mask) => mask.get(t).is_some_and(MaskElement::keeps),
+        }
+    }
+
+    /// How many of a range are kept, with those that are to be skipped: at once, unless there is a mask to be read.
+    pub(super) fn count(&self, mut range: Range<usize>) -> usize {
+        match self.kept {
+            Kept::All | Kept::Range(..) => self.run(&mut range),
+            _ => self.indices(range).count(),
         }
     }
 

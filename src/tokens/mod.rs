@@ -4,6 +4,9 @@
 //! token that is left out is never read: NaN or garbage in padding changes nothing. If no token
 //! is kept, the result is all zeros and the returned count 0. NaN in a kept token propagates, but for weights that sum to zero.
 //!
+//! A call takes time in proportion to the elements that it reads and writes and to the numbers that it is given (masks, weights, ids, offsets),
+//! never to a count alone; rows of stride 0 are elements that are read again.
+//!
 //! Each dimension is summed in the order of the tokens, multiply then add for weights, and
 //! divided once. So the bits depend on the sequence alone: not on the instruction set, and not on
 //! the padding or the batch around it.

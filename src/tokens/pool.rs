@@ -302,20 +302,23 @@ impl<'w, M: Modes> TokenPool<'w, M> {
         if let Some(counts) = counts {
             check_length(Argument::Counts, sequences, counts.len())?;
         }
-        let mut scores = false;
-        let mut needs = false;
-        for i in 0..M::COUNT {
-            let mode = self.modes.mode(i);
-            mode.check()?;
-            (scores, needs) = (scores || mode == Mode::Attention, needs || mode.needs_weights());
-        }
-        let argument = if scores { Argument::Scores } else { Argument::Weights };
-        match self.all_weights() {
-            Some(weights) => check_length(argument, tokens, weights.len())?,
-            None if needs => check_length(argument, tokens, 0)?,
-            None => {}
-        }
+        self.check_modes()?;
+        self.check_weights(tokens, self.all_weights().map(<[f32]>::len))?;
         self.width(dim)
+    }
+
+    pub(super) fn check_modes(&self) -> Result<(), PoolError> {
+        (0..M::COUNT).try_for_each(|i| self.modes.mode(i).check())
+    }
+
+    /// Whether there is a weight or score for each token, if there are any, or must be.
+    pub(super) fn check_weights(&self, tokens: usize, given: Option<usize>) -> Result<(), PoolError> {
+        let any = |is: fn(Mode) -> bool| (0..M::COUNT).any(|i| is(self.modes.mode(i)));
+        if given.is_none() && !any(Mode::needs_weights) {
+            return Ok(());
+        }
+        let argument = if any(|mode| mode == Mode::Attention) { Argument::Scores } else { Argument::Weights };
+        check_length(argument, tokens, given.unwrap_or(0))
     }
 
     /// Weights or scores, if there are any.

@@ -29,6 +29,8 @@ pub(super) trait Source: Copy {
     fn skipped(&self) -> usize;
     /// Whether a position is kept.
     fn keeps(&self, position: usize) -> bool;
+    /// How many of a range are kept, with those that are skipped.
+    fn count(&self, range: Range<usize>) -> usize;
     /// How many at the start of a range are kept, if each has the row of its number; what is before all kept ones leaves the range.
     fn run(&self, range: &mut Range<usize>) -> usize;
     /// Writes the kept ones of a range to `into`, as [`fill`](super::keep::fill) does.
@@ -75,6 +77,9 @@ impl<M: Modes> Partial<'_, M> {
         input: Input<'_, T, S>,
         mut range: Range<usize>,
     ) {
+        if self.cells.is_empty() && input.weights.is_empty() {
+            return self.count(input.source.count(range));
+        }
         let ahead = if PREFETCHES && size_of_val(input.tokens.data) >= LARGE { AHEAD } else { 0 };
         let mut waiting = [0; CAPACITY];
         let mut n = 0;
@@ -98,6 +103,19 @@ impl<M: Modes> Partial<'_, M> {
             }
         }
         self.enter_all(door, input, (Numbers::Listed(waiting.get(..n).unwrap_or(&[])), Numbers::NONE), ahead);
+    }
+
+    /// Counts as many tokens without elements, of which there may be any number.
+    fn count(&mut self, kept: usize) {
+        let before = self.stream.kept.max(self.stream.skip);
+        self.stream.kept = self.stream.kept.saturating_add(kept);
+        let count = self.stream.kept.saturating_sub(before);
+        for (i, sums) in self.sums.as_mut().iter_mut().enumerate() {
+            sums.count = match self.modes.mode(i) {
+                Mode::First | Mode::Last => sums.count.max(count.min(1)),
+                _ => sums.count.saturating_add(count),
+            };
+        }
     }
 
     /// Lets positions enter; the second ones come after them.

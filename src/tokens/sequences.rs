@@ -4,14 +4,20 @@ use crate::error::{Argument, AxisName, PoolError};
 use core::ops::Range;
 
 /// A type of offsets and token ids: `i32`, `u32`, `i64`, `usize`. Sealed.
-pub trait Offset: Copy {
+pub trait Offset: Copy + sealed::Sealed {
     /// The same number, if it fits.
     #[doc(hidden)]
     fn to_usize(self) -> Option<usize>;
 }
 
+mod sealed {
+    pub trait Sealed {}
+}
+
 macro_rules! offsets {
     ($($T:ty),*) => {$(
+        impl sealed::Sealed for $T {}
+
         impl Offset for $T {
             #[inline(always)]
             fn to_usize(self) -> Option<usize> {

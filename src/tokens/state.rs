@@ -40,22 +40,29 @@ impl<M: Modes> TokenPool<'_, M> {
     /// # Errors
     /// As [`TokenPool::run`].
     pub fn start<'s>(&self, dim: usize, cells: &'s mut [f32]) -> Result<TokenState<'s, M>, PoolError> {
+        self.start_after(0, dim, cells)
+    }
+
+    /// The same, but leaves out the first `skipped` kept tokens of the whole sequence, as [`Keep::skip`] does.
+    ///
+    /// # Errors
+    /// As [`TokenPool::run`].
+    pub fn start_after<'s>(
+        &self,
+        skipped: usize,
+        dim: usize,
+        cells: &'s mut [f32],
+    ) -> Result<TokenState<'s, M>, PoolError> {
         let pool = self.without_weights();
         check_length(Argument::State, self.output_len(dim)?, cells.len())?;
-        (0..M::COUNT).try_for_each(|i| pool.modes.mode(i).check())?;
+        self.check_modes()?;
         let width = self.width(dim)?;
-        Ok(TokenState { pool, dim, width, cells, stream: Stream::new(0), sums: M::NOTHING })
+        Ok(TokenState { pool, dim, width, cells, stream: Stream::new(skipped), sums: M::NOTHING })
     }
 }
 
 impl<M: Modes> TokenState<'_, M> {
-    /// Leaves out the first `count` kept tokens of the whole sequence, as [`Keep::skip`] does.
-    pub fn skip(mut self, count: usize) -> Self {
-        self.stream = Stream::new(count);
-        self
-    }
-
-    /// Pools one more token.
+    /// Pools one more token, and returns 1; or 0, if it is one of those to be skipped.
     ///
     /// # Errors
     /// [`PoolError::Length`] if it has another width, or if the mode asks for a weight.
@@ -63,7 +70,7 @@ impl<M: Modes> TokenState<'_, M> {
         self.push_block(Tokens::new(token, [1, token.len()])?, Keep::all(), &[])
     }
 
-    /// Pools one more token by its weight or score.
+    /// Pools one more token by its weight or score, and returns how many were pooled.
     ///
     /// # Errors
     /// [`PoolError::Length`] if it has another width.
@@ -71,9 +78,9 @@ impl<M: Modes> TokenState<'_, M> {
         self.push_block(Tokens::new(token, [1, token.len()])?, Keep::all(), &[weight])
     }
 
-    /// Pools the kept ones of more tokens, and returns how many these were. There are as many weights or scores as tokens;
-    /// or none, if the mode asks for none. [`Keep::skip`] counts from the start of the block; for the whole
-    /// sequence there is [`TokenState::skip`].
+    /// Pools the kept ones of more tokens, and returns how many were pooled: not those that are skipped. There are as many weights or
+    /// scores as tokens; or none, if the mode asks for none. [`Keep::skip`] counts from the start of the block; for the whole
+    /// sequence there is [`TokenPool::start_after`]. Skipped tokens have positions, as everywhere.
     ///
     /// # Errors
     /// As [`TokenPool::run`].
@@ -112,18 +119,18 @@ impl<M: Modes> TokenState<'_, M> {
             return Err(PoolError::Shape { argument, axis, expected, given });
         }
         keep.check(tokens.tokens())?;
-        let needed = (0..M::COUNT).any(|i| self.pool.modes.mode(i).needs_weights());
-        if weights.len() != tokens.tokens() && (needed || !weights.is_empty()) {
-            check_length(Argument::Weights, tokens.tokens(), weights.len())?;
-        }
+        let given = if weights.is_empty() { None } else { Some(weights.len()) };
+        self.pool.check_weights(tokens.tokens(), given)?;
         let Self { pool, width, stream, sums, cells, .. } = self;
-        let (all, before) = (tokens.tokens(), stream.kept);
-        // Skipped here are those of the block; those of the stream are skipped where they enter.
-        let first = keep.indices(0..all).nth(keep.skipped()).unwrap_or(all);
+        let (all, before, skip) = (tokens.tokens(), stream.kept, stream.skip);
+        // Those of the stream, and those of the block.
+        let skipped = skip.max(before.saturating_add(keep.skipped()));
+        stream.skip = skipped;
         let input = Input { tokens: &tokens, source: Masked { keep, tokens: all }, weights, start: 0 };
-        Partial { modes: &pool.modes, stream, sums, cells, width: *width }.push(door, input, first..all);
+        Partial { modes: &pool.modes, stream, sums, cells, width: *width }.push(door, input, 0..all);
         stream.seen = stream.seen.saturating_add(all);
-        Ok(stream.kept - before)
+        stream.skip = skip;
+        Ok(stream.kept.saturating_sub(skipped.max(before)))
     }
 
     /// Lets `tokens` masked tokens pass, for modes whose weights count them.
@@ -135,14 +142,16 @@ impl<M: Modes> TokenState<'_, M> {
     /// pushing the tokens.
     ///
     /// # Errors
-    /// [`PoolError::Merge`] if the two differ in mode or dimension, if tokens are skipped in the later one, or if the mode weighs by
-    /// position and both have tokens. Nothing is changed then.
+    /// [`PoolError::Merge`] if the two differ in mode or dimension, if tokens are skipped in the later one, if some of the later one would
+    /// have to be skipped, or if the mode weighs by position and both have tokens. Nothing is changed then.
     pub fn merge(&mut self, later: &TokenState<'_, M>) -> Result<(), PoolError> {
         let [modes, others] = [&self.pool.modes, &later.pool.modes];
-        let alike = (0..M::COUNT).all(|i| modes.mode(i) == others.mode(i)) && self.cells.len() == later.cells.len();
+        let alike = (0..M::COUNT).all(|i| modes.mode(i) == others.mode(i))
+            && (self.dim, self.width) == (later.dim, later.width);
         let positions = (0..M::COUNT).any(|i| modes.mode(i).needs_positions());
         let both = self.stream.seen > 0 && later.sums.as_ref().iter().any(|sums| sums.count > 0);
-        if !alike || later.stream.skips() || (positions && both) {
+        let too_early = self.stream.kept < self.stream.skip && later.stream.kept > 0;
+        if !alike || later.stream.skips() || too_early || (positions && both) {
             return Err(PoolError::Merge);
         }
         let sections = stream::sections(&self.pool.modes, self.width);

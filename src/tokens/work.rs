@@ -95,6 +95,10 @@ impl Source for Masked<'_> {
         self.keep.keeps(position)
     }
 
+    fn count(&self, range: Range<usize>) -> usize {
+        self.keep.count(range)
+    }
+
     #[inline(always)]
     fn fill(&self, range: &mut Range<usize>, into: &mut [usize]) -> usize {
         self.keep.fill(range, into)
@@ -161,7 +165,10 @@ fn one<T: TokenElement, S: Source, M: Modes>(
     let all = |mode| (0..M::COUNT).all(|i| pool.modes.mode(i) == mode);
     // One row is enough, and nothing else is looked at.
     let nth = |n| range.clone().filter(|&position| source.keeps(position)).nth(n);
-    let range = if all(Mode::First) {
+    let range = if cells.is_empty() {
+        // Tokens without elements are only counted.
+        range
+    } else if all(Mode::First) {
         nth(source.skipped()).map_or(0..0, |first| start..first + 1)
     } else if all(Mode::Last) && nth(source.skipped()).is_some() {
         stream = Stream::new(0);

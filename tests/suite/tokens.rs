@@ -3,9 +3,9 @@
 use crate::common::*;
 use lanepool::tokens::{
     self, Bits, CodesI8, CodesU8, Converted, Empty, Encoded, Encoding, Ids, Keep, L2_EPSILON, Mode, Positions,
-    Sequences, TokenElement, TokenPool, Tokens,
+    Sequences, TokenElement, TokenPool, Tokens, by,
 };
-use lanepool::{Isa, PoolError, Quantization, reference};
+use lanepool::{Argument, Isa, PoolError, Quantization, reference};
 
 const X: [f32; 6] = [1.0, -2.0, 3.0, 4.0, 9.0, -9.0];
 
@@ -448,7 +448,7 @@ fn streams_have_the_bits_of_the_whole() {
         let pooled = pool.run(tokens, Keep::mask(&flags).skip(2), &mut want).unwrap();
         for (isa, most) in isas().into_iter().flat_map(|isa: Isa| [(isa, 1), (isa, 5), (isa, 8), (isa, 20)]) {
             let mut cells = vec![f32::NAN; len];
-            let mut state = pool.start(dim, &mut cells).unwrap().skip(2);
+            let mut state = pool.start_after(2, dim, &mut cells).unwrap();
             let mut t = 0;
             while t < count {
                 let end = (t + 1 + random.below(most)).min(count);
@@ -460,6 +460,149 @@ fn streams_have_the_bits_of_the_whole() {
             assert_same(&cells, &want, leaves_zeros_open(mode), (mode, isa, most));
         }
         merged(pool, &x, &weights, dim);
+    }
+}
+
+/// Tokens that a block skips have positions as those that a whole sequence skips.
+#[test]
+fn blocks_skip_as_sequences_do() {
+    let x = [1.0f32, 2.0, 30.0, 400.0, -7.0, 11.0];
+    let weights = [0.5, -1.0, 2.0, 0.25, 1.0, 3.0];
+    let flags = [true, false, true, true, true, true];
+    let tokens = Tokens::new(&x, [6, 1]).unwrap();
+    for mode in TOKEN_MODES {
+        let pool = TokenPool::new(mode).weights(&weights);
+        let len = pool.output_len(1).unwrap();
+        for skipped in 0..7 {
+            let (mut want, mut block, mut stream) = (vec![SENTINEL; len], vec![SENTINEL; len], vec![SENTINEL; len]);
+            let keep = Keep::mask(&flags);
+            let pooled = pool.run(tokens, keep.skip(skipped), &mut want).unwrap();
+            let mut state = pool.start(1, &mut block).unwrap();
+            assert_eq!(state.push_block(tokens, keep.skip(skipped), &weights), Ok(5usize.saturating_sub(skipped)));
+            assert_eq!(state.finish(), pooled, "{mode:?}");
+            assert_same(&block, &want, leaves_zeros_open(mode), (mode, skipped, "block"));
+            let mut state = pool.start_after(skipped, 1, &mut stream).unwrap();
+            let mut kept = 0;
+            for (t, &flag) in flags.iter().enumerate() {
+                if flag {
+                    kept += 1;
+                    assert_eq!(state.push_weighted(&x[t..=t], weights[t]), Ok(usize::from(kept > skipped)));
+                } else {
+                    state.pass(1);
+                }
+            }
+            assert_eq!(state.finish(), pooled, "{mode:?}");
+            assert_same(&stream, &want, leaves_zeros_open(mode), (mode, skipped, "stream"));
+        }
+    }
+    // Of four tokens without the first two, the others still are the third and the fourth.
+    let pool = TokenPool::new(Mode::PositionWeightedMean(Positions::Kept));
+    let mut y = [0.0];
+    let mut state = pool.start(1, &mut y).unwrap();
+    state.push_block(Tokens::new(&x[..4], [4, 1]).unwrap(), Keep::all().skip(2), &[]).unwrap();
+    state.finish();
+    assert_eq!(y, [(3.0 * 30.0 + 4.0 * 400.0) / 7.0]);
+}
+
+#[test]
+fn streams_refuse_what_would_mislead() {
+    let (mut a, mut b, mut c) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+    let pool = TokenPool::new(Mode::Sum);
+    // Of five elements two, and of two both: as many cells, and yet other tokens.
+    let mut wide = pool.truncate(2).start(5, &mut a).unwrap();
+    let narrow = pool.start(2, &mut b).unwrap();
+    assert_eq!(wide.merge(&narrow), Err(PoolError::Merge));
+    // The earlier part has yet to skip a token, which the later one has pooled.
+    let mut early = pool.start_after(2, 2, &mut c).unwrap();
+    assert_eq!(early.push(&[1.0f32, 2.0]), Ok(0));
+    let mut late = narrow;
+    assert_eq!(early.merge(&late), Ok(()));
+    assert_eq!(late.push(&[3.0f32, 4.0]), Ok(1));
+    assert_eq!(early.merge(&late), Err(PoolError::Merge));
+    assert_eq!(early.push(&[5.0f32, 6.0]), Ok(0));
+    assert_eq!(early.merge(&late), Ok(()));
+    assert_eq!(early.finish(), 1);
+    assert_eq!(c, [3.0, 4.0]);
+    // Scores are called so wherever they are missing.
+    let missing = PoolError::Length { argument: Argument::Scores, expected: 1, given: 0 };
+    let pool = TokenPool::new(Mode::Attention);
+    let token = Tokens::new(&[1.0f32, 2.0], [1, 2]).unwrap();
+    assert_eq!(pool.run(token, Keep::all(), &mut [0.0; 2]), Err(missing));
+    assert_eq!(pool.start(2, &mut a).unwrap().push(&[1.0f32, 2.0]), Err(missing));
+}
+
+/// Any number of tokens without elements takes no time, in every mode that needs no weights, whatever is skipped.
+#[test]
+fn tokens_without_elements_are_only_counted() {
+    let many = usize::MAX;
+    let tokens = Tokens::<f32>::new(&[], [many, 0]).unwrap();
+    for mode in TOKEN_MODES.into_iter().filter(|mode| !mode.needs_weights()) {
+        let one = matches!(mode, Mode::First | Mode::Last);
+        for (keep, want) in [
+            (Keep::all(), many),
+            (Keep::all().skip(many - 1), 1),
+            (Keep::all().skip(many), 0),
+            (Keep::range(7..many - 5).skip(2), many - 14),
+        ] {
+            let want = if one { want.min(1) } else { want };
+            assert_eq!(TokenPool::new(mode).run(tokens, keep, &mut []), Ok(want), "{mode:?}");
+            let mut state = TokenPool::new(mode).start(0, &mut []).unwrap();
+            state.push_block(tokens, keep, &[]).unwrap();
+            assert_eq!(state.finish(), want, "{mode:?}");
+        }
+    }
+    let both = TokenPool::concat([Mode::First, Mode::Mean]);
+    assert_eq!(both.run(tokens, Keep::all(), &mut []), Ok(many));
+    let none = tokens::attentive_statistics(tokens, tokens, Keep::all().skip(5), 0.0, &mut []);
+    assert_eq!(none, Ok(many - 5));
+}
+
+/// A mask keeps the same tokens whatever it is made of; modes that are types have the bits of those that are values.
+#[test]
+fn masks_and_modes_of_every_type() {
+    let (tokens, dim) = (11, 5);
+    let mut random = Random(5);
+    let (x, weights) = (random.floats(tokens * dim), random.floats(tokens));
+    let flags: Vec<bool> = (0..tokens).map(|t| t % 3 != 1).collect();
+    let sequence = Tokens::new(&x, [tokens, dim]).unwrap();
+    let mut want = vec![SENTINEL; dim];
+    tokens::mean(sequence, Keep::mask(&flags), &mut want).unwrap();
+    macro_rules! mask {
+        ($($T:ty),*) => {$({
+            let mask: Vec<$T> = flags.iter().map(|&flag| u8::from(flag) as $T * 100 as $T).collect();
+            let mut y = vec![SENTINEL; dim];
+            assert_eq!(tokens::mean(sequence, Keep::mask(&mask), &mut y), Ok(7));
+            assert_same(&y, &want, false, stringify!($T));
+        })*};
+    }
+    mask!(u8, i8, i32, u32, i64, u64, f32);
+    let keep = Keep::mask(&flags).skip(1);
+    macro_rules! modes {
+        ($($by:expr => $mode:expr;)*) => {$({
+            let (pool, known) = (TokenPool::new($mode).weights(&weights), TokenPool::new($by));
+            let len = pool.output_len(dim).unwrap();
+            let (mut want, mut y) = (vec![SENTINEL; len], vec![SENTINEL; len]);
+            assert_eq!(pool.run(sequence, keep, &mut want), known.run(sequence, keep, &mut y));
+            assert_same(&y, &want, false, stringify!($by));
+        })*};
+    }
+    modes! {
+        by::First => Mode::First;
+        by::Last => Mode::Last;
+        by::Sum => Mode::Sum;
+        by::Mean => Mode::Mean;
+        by::MeanSqrtLength => Mode::MeanSqrtLength;
+        by::PositionWeightedMean(Positions::Kept) => Mode::PositionWeightedMean(Positions::Kept);
+        by::WeightedSum(&weights) => Mode::WeightedSum;
+        by::WeightedMean(&weights) => Mode::WeightedMean;
+        by::Attention(&weights) => Mode::Attention;
+        by::Max => Mode::Max;
+        by::Min => Mode::Min;
+        by::MeanStd(1e-6) => Mode::MeanStd { floor: 1e-6 };
+        by::WeightedMeanStd(&weights, 1e-6) => Mode::WeightedMeanStd { floor: 1e-6 };
+        by::GeneralizedMean(3.0, 1e-6) => Mode::GeneralizedMean { p: 3.0, floor: 1e-6 };
+        by::LogSumExp => Mode::LogSumExp;
+        by::Splade => Mode::Splade;
     }
 }
 
@@ -722,4 +865,33 @@ fn every_channel_has_scores_of_its_own() {
     assert!(tokens::attentive_statistics(tokens, tokens, Keep::all(), f32::NAN, &mut y).is_err());
     assert!(tokens::attentive_statistics(tokens, tokens, Keep::all(), 0.0, &mut y[..3]).is_err());
     assert_eq!(y, [SENTINEL; 4]);
+}
+
+/// What models' files name: the vectors of sentence-transformers 6.2 for the mask 101, from its documentation's names; and nothing else.
+#[test]
+fn modes_by_the_names_of_files() {
+    use lanepool::frameworks::embeddings::{gguf, sentence_transformers};
+    let sequence = Tokens::new(&X, [3, 2]).unwrap();
+    let half = 1.0 / 2.0f32.sqrt();
+    let table = [
+        ("cls", "cls_token", [1.0, -2.0]),
+        ("lasttoken", "lasttoken", [9.0, -9.0]),
+        ("mean", "mean_tokens", [5.0, -5.5]),
+        ("max", "max_tokens", [9.0, -2.0]),
+        ("mean_sqrt_len_tokens", "mean_sqrt_len_tokens", [10.0 * half, -11.0 * half]),
+        ("weightedmean", "weightedmean_tokens", [7.0, -7.25]),
+    ];
+    for (name, key, want) in table {
+        for name in [name, &format!("pooling_mode_{key}")] {
+            let mut y = [SENTINEL; 2];
+            let mode = sentence_transformers(name).unwrap();
+            TokenPool::new(mode).run(sequence, Keep::mask(&[1u32, 0, 1]), &mut y).unwrap();
+            assert!(y.iter().zip(want).all(|(y, want)| (y - want).abs() < 1e-5), "{name}: {y:?}");
+        }
+    }
+    for unknown in ["", "Mean", "mean_tokens", "pooling_mode_mean", "pooling_mode_", "none"] {
+        assert!(matches!(sentence_transformers(unknown), Err(PoolError::Attribute { .. })), "{unknown}");
+    }
+    assert_eq!([gguf(1), gguf(2), gguf(3)], [Ok(Mode::Mean), Ok(Mode::First), Ok(Mode::Last)]);
+    assert!([0, 4, 5, u32::MAX].iter().all(|number| matches!(gguf(*number), Err(PoolError::Attribute { .. }))));
 }
