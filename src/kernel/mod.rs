@@ -115,7 +115,8 @@ impl Walk {
             let together = strides.channel == 1 && shape.channels > 1;
             return if job.whole && strides.spatial[2] == 1 { Self::Planes } else { Self::Taps { together } };
         }
-        let patches = if side_by_side && traits.patches { patches::fit(job, traits.repeats) } else { None };
+        let may_patch = PORTABLE_IS_SIMD && side_by_side && traits.patches;
+        let patches = if may_patch { patches::fit(job, traits.repeats) } else { None };
         if let Some(shape_of) = tile
             && patches.is_none()
             && !(side_by_side && is_cheaper_by_taps(job))

@@ -59,6 +59,7 @@ pub(super) enum Border {
 }
 
 /// Whether windows go in patches; and all of them, if a cell may be `repeated`.
+#[inline(never)]
 pub(super) fn fit(job: &Job, repeated: bool) -> Option<Border> {
     let [depth, rows, cols] = &job.axes;
     let is_three = |axis: &Axis| !axis.bins && [axis.kernel, axis.stride, axis.dilation] == [3, 1, 1];

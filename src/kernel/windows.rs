@@ -14,6 +14,7 @@ use super::patches::{Border, Patches};
 use super::tile::{Alike, Elements, Fill, Outputs, taps_or_fill};
 use super::{Job, Place};
 use crate::access::Block;
+use crate::lanes::PORTABLE_IS_SIMD;
 use crate::window::{Axis, Taps};
 use core::ops::Range;
 
@@ -37,6 +38,8 @@ pub(super) trait Direct: Fill {
 
 /// Pools every window; of all channels at once, if these are `together`; and a few windows at once, if these go in `patches`.
 pub(super) fn walk(job: &Job, together: bool, patches: Option<Border>, direct: &mut dyn Direct) {
+    // Small machines have none, nor their code.
+    let patches = patches.filter(|_| PORTABLE_IS_SIMD);
     let (shape, [depth, rows, cols]) = (&job.from.shape, &job.axes);
     let (channels, len) = if together { (1, shape.channels) } else { (shape.channels, 1) };
     // Where a cell at the border stands for those past it, all windows are alike.
