@@ -15,7 +15,7 @@ use crate::lanes::{Array, Cache, LINE, Lanes, PORTABLE_IS_SIMD, PREFETCHES, Read
 use bytemuck::Zeroable;
 use core::ops::Range;
 
-/// Rows merged per pass over the partial results; small machines merge one by one, as code is dearer there than time.
+/// Rows merged per pass over the partial results: few enough that they are read on and on, and not column by column.
 const BLOCK: usize = 8;
 
 /// Numbers of rows: as they are listed, or so many one after the other.
@@ -105,9 +105,9 @@ pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
     let fold = Fold { lanes, step, rows, width: cells.len() / <S::Acc<L::F> as Parts<L::F>>::COUNT };
     let (mut i, mut fresh, len) = (0, rows.fresh, rows.now.len());
     while i < len {
-        let (mut end, mut done) = (len, 0);
-        if S::TILED && has_vectors::<L>() && i + BLOCK <= len {
-            end = i + BLOCK;
+        // Small machines have no caches to read on and on for.
+        let (end, mut done) = (if has_vectors::<L>() { len.min(i + BLOCK) } else { len }, 0);
+        if S::TILED && has_vectors::<L>() && end - i == BLOCK {
             done = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
                 1 => fold.tiles::<6>(cells, i, fresh),
                 _ => fold.tiles::<4>(cells, i, fresh),
