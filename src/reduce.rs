@@ -431,22 +431,6 @@ impl<S: Real> Norm<S> {
         }
     }
 
-    /// The power of one element.
-    #[inline]
-    pub(crate) fn power(&self, x: S) -> S {
-        let x = self.base(x);
-        match self.exponent {
-            Exponent::Integer(n) => {
-                let mut power = x;
-                for _ in 1..n {
-                    power = power * x;
-                }
-                power
-            }
-            Exponent::Real(p) => S::from_f64(libm::pow(x.to_f64(), p)),
-        }
-    }
-
     #[inline(never)]
     pub(crate) fn root(&self, sum: S) -> S {
         match self.exponent {
@@ -492,7 +476,7 @@ impl<T: Float, L: Lanes<T>> Reduce<T, L> for Norm<T::Sum> {
                 }
                 powers
             }
-            Exponent::Real(_) => bases.map(lanes, |x| self.power(x)),
+            Exponent::Real(p) => bases.map(lanes, |x| T::Sum::from_f64(libm::pow(x.to_f64(), p))),
         }
     }
 

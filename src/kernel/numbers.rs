@@ -43,6 +43,16 @@ pub(crate) struct Spot {
     more: [usize; 3],
 }
 
+impl Spot {
+    /// That of `n` outputs later.
+    #[inline(always)]
+    fn after(&self, n: usize) -> Self {
+        let Self { at, plane, start, more: [step, planes, columns] } = *self;
+        let start = start.wrapping_add(n.wrapping_mul(columns));
+        Self { at: at + n * step, plane: plane + n * planes, start, ..*self }
+    }
+}
+
 impl Numbers<'_> {
     /// Where the numbers from an output on go.
     #[inline(never)]
@@ -59,34 +69,36 @@ impl Numbers<'_> {
         Spot { at: self.layout.at(n, c, [z, y, x]), plane: n * shape.channels + c, start, more }
     }
 
-    /// Places for `n` numbers of a row-major order, from output `i` on, side by side; with the number of the first of them, and how much
-    /// more the next one is. None if they lie apart or are not of `u32`.
+    /// What is added to the first offset of a spot, and how much more to each next one, if planes are numbered row by row.
+    #[inline(always)]
+    fn rising(&self, spot: &Spot) -> Option<[usize; 2]> {
+        let (Spot { plane, start, more: [_, planes, columns], .. }, cells) = (spot, self.numbering.plane);
+        let first = plane.wrapping_mul(cells).wrapping_add(*start);
+        self.numbering.row_major.then_some([first, planes.wrapping_mul(cells).wrapping_add(*columns)])
+    }
+
+    /// Places for `n` numbers from output `i` on, side by side, with what is added to the first offset and how much more to each next
+    /// one; `None` if they lie apart, are not of `u32`, or are of another order.
     #[inline(always)]
     pub(crate) fn plain(&mut self, spot: &Spot, i: usize, n: usize) -> Option<(&mut [u32], [u32; 2])> {
-        let (Spot { at, plane, start, more: [step, planes, columns] }, cells) = (*spot, self.numbering.plane);
-        if !self.numbering.row_major || step != 1 {
+        let spot = spot.after(i);
+        if spot.more[0] != 1 {
             return None;
         }
-        let first = (plane + i * planes).wrapping_mul(cells).wrapping_add(start).wrapping_add(i.wrapping_mul(columns));
-        let more = planes.wrapping_mul(cells).wrapping_add(columns);
-        Some((self.to.plain(at + i, n)?, [first as u32, more as u32]))
+        let rising = self.rising(&spot)?;
+        Some((self.to.plain(spot.at, n)?, rising.map(|number| number as u32)))
     }
 
     /// Writes the numbers of cells of the plane from output `i` on, each of them less by the column in which its window starts.
     #[inline(never)]
     pub(crate) fn write(&mut self, spot: &Spot, i: usize, offsets: &[u32]) {
-        let [step, planes, columns] = spot.more;
-        let (mut at, mut plane) = (spot.at + i * step, spot.plane + i * planes);
-        let mut start = spot.start.wrapping_add(i.wrapping_mul(columns));
-        if self.numbering.row_major {
-            // Each number is that of the one before and a step more, and its offset.
-            let cells = self.numbering.plane;
-            let first = plane.wrapping_mul(cells).wrapping_add(start);
-            return self.to.put_each(at, step, offsets, first, planes.wrapping_mul(cells).wrapping_add(columns));
+        let mut spot = spot.after(i);
+        if let Some([first, more]) = self.rising(&spot) {
+            return self.to.put_each(spot.at, spot.more[0], offsets, first, more);
         }
         for offset in offsets {
-            self.put(at, plane, start.wrapping_add(*offset as usize));
-            (at, plane, start) = (at + step, plane + planes, start.wrapping_add(columns));
+            self.put(spot.at, spot.plane, spot.start.wrapping_add(*offset as usize));
+            spot = spot.after(1);
         }
     }
 

@@ -428,9 +428,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
                         let acc = window.fold::<T, V>(from.column(i)?)?;
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
-                        if R::HAS_SIDE {
-                            reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
-                        }
+                        reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
                     });
                 });
                 Some(())
@@ -466,9 +464,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                         };
                         let result = reduce.finish(lanes, acc, &by);
                         store::<T, L, V>(lanes, [result; V], to.at(i)?);
-                        if R::HAS_SIDE {
-                            reduce.aside(lanes, &[acc; V], beside, &spot, i..i + L::N);
-                        }
+                        reduce.aside(lanes, &[acc; V], beside, &spot, i..i + L::N);
                     });
                 });
                 Some(())
@@ -509,9 +505,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                             reduce.merge_columns(lanes, even, reduce.along(lanes, odd, 1))
                         });
                         store::<T, L, V>(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), to.at(i)?);
-                        if R::HAS_SIDE {
-                            reduce.aside(lanes, &acc, beside, &spot, i..i + V * L::N);
-                        }
+                        reduce.aside(lanes, &acc, beside, &spot, i..i + V * L::N);
                     });
                 });
                 Some(())
@@ -558,9 +552,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                             (at, number) = (at.wrapping_add(columns.step), number.wrapping_add(columns.cells));
                         }
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
-                        if R::HAS_SIDE {
-                            reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
-                        }
+                        reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
                     });
                 });
                 Some(())

@@ -139,9 +139,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                                     let acc = reduce.merge_three(lanes, a, b, c);
                                     let (output, _) = to.at::<_, ()>(to_corner + d * to_row + w * to_col + i)?;
                                     reduce.finish(lanes, acc, &by).store(lanes, output);
-                                    if R::HAS_SIDE {
-                                        reduce.aside(lanes, &[acc], beside, &spots[w], i..i + L::N);
-                                    }
+                                    reduce.aside(lanes, &[acc], beside, &spots[w], i..i + L::N);
                                 }
                             }
                             next += L::N;

@@ -72,7 +72,7 @@ impl Modes for Mode {
 }
 
 macro_rules! modes {
-    ($($(#[$doc:meta])* $Name:ident $(<$w:lifetime>)? { $($fields:tt)* } |$by:ident| $mode:expr $(, weights $weights:expr)?;)*) => {$(
+    ($($(#[$doc:meta])* $Name:ident $(<$w:lifetime>)? { $($fields:tt)* } |$by:ident| $mode:expr $(, weights |$of:ident| $weights:expr)?;)*) => {$(
         #[doc = concat!("[`Mode::", stringify!($Name), "`].")]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,14 +88,13 @@ macro_rules! modes {
             #[inline(always)]
             fn mode(&self, _: usize) -> Mode {
                 let $by = self;
-                let _ = $by;
                 $mode
             }
 
             $(
                 #[inline(always)]
                 fn weights(&self) -> Option<&[f32]> {
-                    let $by = self;
+                    let $of = self;
                     Some($weights)
                 }
             )?
@@ -110,17 +109,17 @@ modes! {
     MeanSqrtLength {} |_by| Mode::MeanSqrtLength;
     PositionWeightedMean { (pub Positions) } |by| Mode::PositionWeightedMean(by.0);
     /// With one weight a token.
-    WeightedSum<'w> { (pub &'w [f32]) } |by| Mode::WeightedSum, weights by.0;
+    WeightedSum<'w> { (pub &'w [f32]) } |_by| Mode::WeightedSum, weights |by| by.0;
     /// With one weight a token.
-    WeightedMean<'w> { (pub &'w [f32]) } |by| Mode::WeightedMean, weights by.0;
+    WeightedMean<'w> { (pub &'w [f32]) } |_by| Mode::WeightedMean, weights |by| by.0;
     /// With one score a token.
-    Attention<'w> { (pub &'w [f32]) } |by| Mode::Attention, weights by.0;
+    Attention<'w> { (pub &'w [f32]) } |_by| Mode::Attention, weights |by| by.0;
     Max {} |_by| Mode::Max;
     Min {} |_by| Mode::Min;
     /// With the least variance.
     MeanStd { (pub f32) } |by| Mode::MeanStd { floor: by.0 };
     /// With one weight a token, and the least variance.
-    WeightedMeanStd<'w> { (pub &'w [f32], pub f32) } |by| Mode::WeightedMeanStd { floor: by.1 }, weights by.0;
+    WeightedMeanStd<'w> { (pub &'w [f32], pub f32) } |by| Mode::WeightedMeanStd { floor: by.1 }, weights |by| by.0;
     /// With the exponent, and the least base.
     GeneralizedMean { (pub f32, pub f32) } |by| Mode::GeneralizedMean { p: by.0, floor: by.1 };
     LogSumExp {} |_by| Mode::LogSumExp;
