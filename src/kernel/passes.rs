@@ -163,12 +163,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L,
     }
 
     fn patches(&mut self, patches: &Patches) {
-        // The walk does not ask for them elsewhere.
-        match const { (has_patches::<T, L, R>(), R::HAS_SIDE) } {
-            (true, false) => self.patch::<2, 4>(patches),
-            (true, true) => self.patch::<1, 3>(patches),
-            _ => None,
-        };
+        // The walk does not ask for them elsewhere; conditions by themselves, for only then nothing is compiled in vain.
+        if const { has_patches::<T, L, R>() && !R::HAS_SIDE } {
+            self.patch::<2, 4>(patches);
+        } else if const { has_patches::<T, L, R>() && R::HAS_SIDE } {
+            self.patch::<1, 3>(patches);
+        }
     }
 }
 
