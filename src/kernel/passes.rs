@@ -99,11 +99,15 @@ macro_rules! each_tile {
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pass<'_, '_, '_, T, L, R> {
     fn fold(&mut self, runs: &Elements, lines: usize, slices: Line) -> bool {
-        let folded = match [slices.count, lines] {
-            [1, 2] if tuned::<T, L, R>() => self.lines::<2>(runs, lines, slices),
-            [1, 3] if tuned::<T, L, R>() => self.lines::<3>(runs, lines, slices),
-            [1, _] if tuned::<T, L, R>() && runs.len <= L::N => self.short_lines(runs, lines),
-            _ => self.lines::<0>(runs, lines, slices),
+        let folded = if const { tuned::<T, L, R>() } {
+            match [slices.count, lines] {
+                [1, 2] => self.lines::<2>(runs, lines, slices),
+                [1, 3] => self.lines::<3>(runs, lines, slices),
+                [1, _] if runs.len <= L::N => self.short_lines(runs, lines),
+                _ => self.lines::<0>(runs, lines, slices),
+            }
+        } else {
+            self.lines::<0>(runs, lines, slices)
         };
         folded.is_some()
     }
@@ -117,10 +121,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
     }
 
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) {
-        match taps {
-            2 if tuned::<T, L, R>() => self.in_place::<2>(len, taps, apart, dilation),
-            _ => self.in_place::<0>(len, taps, apart, dilation),
-        };
+        if const { tuned::<T, L, R>() } && taps == 2 {
+            self.in_place::<2>(len, taps, apart, dilation);
+        } else {
+            self.in_place::<0>(len, taps, apart, dilation);
+        }
     }
 
     fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize) {
@@ -134,19 +139,23 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         let dense = is_dense::<T, L>(outputs);
         // Of one output it does not matter where the next one would be.
         debug_assert!(dense || !outputs.halved || outputs.len == 1);
-        match outputs.taps {
-            _ if !dense || !tuned::<T, L, R>() => self.columns::<0>(outputs),
-            2 if outputs.halved => self.columns_halved::<2>(outputs),
-            _ if outputs.halved => self.columns_halved::<3>(outputs),
-            2 => self.columns::<2>(outputs),
-            3 => self.columns::<3>(outputs),
-            _ => self.columns::<0>(outputs),
-        };
+        if const { tuned::<T, L, R>() } {
+            match outputs.taps {
+                _ if !dense => self.columns::<0>(outputs),
+                2 if outputs.halved => self.columns_halved::<2>(outputs),
+                _ if outputs.halved => self.columns_halved::<3>(outputs),
+                2 => self.columns::<2>(outputs),
+                3 => self.columns::<3>(outputs),
+                _ => self.columns::<0>(outputs),
+            };
+        } else {
+            self.columns::<0>(outputs);
+        }
     }
 
     fn halve(&mut self, runs: &Elements, outputs: &Outputs) {
         // The walk does not ask for it elsewhere.
-        if tuned::<T, L, R>() {
+        if const { tuned::<T, L, R>() } {
             self.lines_halved(runs, outputs);
         }
     }
@@ -154,16 +163,20 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L, R> {
     fn windows(&mut self, windows: &Windows, outputs: &Outputs) {
-        match [windows.depth.count, windows.lines, windows.columns.count] {
-            _ if !is_dense::<T, L>(outputs) || !tuned::<T, L, R>() => self.window::<0, 0>(windows, outputs),
-            [1, 2, 2] => self.window::<2, 2>(windows, outputs),
-            [1, 3, 3] => self.window::<3, 3>(windows, outputs),
-            _ => self.window::<0, 0>(windows, outputs),
-        };
+        if const { tuned::<T, L, R>() } {
+            match [windows.depth.count, windows.lines, windows.columns.count] {
+                _ if !is_dense::<T, L>(outputs) => self.window::<0, 0>(windows, outputs),
+                [1, 2, 2] => self.window::<2, 2>(windows, outputs),
+                [1, 3, 3] => self.window::<3, 3>(windows, outputs),
+                _ => self.window::<0, 0>(windows, outputs),
+            };
+        } else {
+            self.window::<0, 0>(windows, outputs);
+        }
     }
 
     fn patches(&mut self, patches: &Patches) {
-        // The walk does not ask for them elsewhere; conditions by themselves, for only then nothing is compiled in vain.
+        // The walk does not ask for them elsewhere.
         if const { has_patches::<T, L, R>() && !R::HAS_SIDE } {
             self.patch::<2, 4>(patches);
         } else if const { has_patches::<T, L, R>() && R::HAS_SIDE } {
@@ -180,7 +193,8 @@ impl<T: Element, L: Lanes<T>, R: Reducer<T>> Fill for Pass<'_, '_, '_, T, L, R> 
     }
 }
 
-/// Whether vectors side by side, and loops of their own for the common windows, are worth their code.
+/// Whether vectors side by side, and loops of their own for the common windows, are worth their code. Asked by an `if const` of
+/// its own: what a guard among others rules out is compiled all the same.
 const fn tuned<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
     R::IS_LIGHT && L::N > 1 && L::TILE > 1
 }

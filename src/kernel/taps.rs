@@ -117,12 +117,13 @@ struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>, const FIXED: bool> 
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, T, L, R, FIXED> {
+    /// Vectors side by side. Where there are totals, lanes of one element go side by side only if none is needed: its code is long.
+    const WIDE: usize = if R::IS_LIGHT && (L::N > 1 || FIXED) { L::TILE } else { 1 };
+
     #[inline(always)]
     fn channels(&mut self, channels: usize) {
         let mut c = 0;
-        // Where there are totals, lanes of one element go side by side only if none is needed: its code is long.
-        let wide = if R::IS_LIGHT && (L::N > 1 || FIXED) { L::TILE } else { 1 };
-        if wide == 4
+        if const { Self::WIDE == 4 }
             && (L::N > 1 || self.small)
             && let Some(reader) = Reader::<T, [Array<T, L>; 4]>::new(self.work.input)
         {
@@ -131,7 +132,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
                 c += 4 * L::N;
             }
         }
-        if wide == 2
+        if const { Self::WIDE == 2 }
             && let Some(reader) = Reader::<T, [Array<T, L>; 2]>::new(self.work.input)
         {
             while c + 2 * L::N <= channels {

@@ -107,7 +107,7 @@ pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
     while i < len {
         // Small machines have no caches to read on and on for.
         let (end, mut done) = (if has_vectors::<L>() { len.min(i + BLOCK) } else { len }, 0);
-        if S::TILED && has_vectors::<L>() && end - i == BLOCK {
+        if const { S::TILED && are_tuned::<L>() } && end - i == BLOCK {
             done = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
                 1 => fold.tiles::<6>(cells, i, fresh),
                 _ => fold.tiles::<4>(cells, i, fresh),
@@ -118,9 +118,14 @@ pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
     }
 }
 
-/// Whether vectors side by side are worth their code.
+/// Whether there are vectors.
 const fn has_vectors<L: Lanes<f32>>() -> bool {
     L::N > 1 && PORTABLE_IS_SIMD
+}
+
+/// Whether these are worth more code: several side by side.
+const fn are_tuned<L: Lanes<f32>>() -> bool {
+    has_vectors::<L>() && L::TILE > 1
 }
 
 /// Rows on their way into the cells.
@@ -212,7 +217,7 @@ impl<T: TokenElement, L: Read<T>, S: Step> Fold<'_, T, L, S> {
     #[inline(always)]
     fn few(&self, cells: &mut [f32], range: Range<usize>, mut c: usize, fresh: bool) {
         if self.rows.tokens.step == 1 {
-            if S::LIGHT && has_vectors::<L>() {
+            if const { S::LIGHT && are_tuned::<L>() } {
                 c = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
                     1 => self.vectors::<8>(cells, range.clone(), c, fresh),
                     _ => self.vectors::<4>(cells, range.clone(), c, fresh),
