@@ -19,7 +19,7 @@ use half::{bf16, f16};
 /// | `i16` | `i32`; from 2^16 taps on `i64` | the same |
 pub trait Element: Kernels + Pod + PartialOrd + Debug + Send + Sync {
     /// The type of a sum.
-    type Sum: Pod + Debug;
+    type Sum: Pod + PartialEq + Debug;
     /// The type of a sum of few elements, which may be narrower.
     #[doc(hidden)]
     type Few: Pod + Debug;

@@ -108,6 +108,11 @@ pub(crate) trait Reduce<T: Element, L: Lanes<T>>: Reducer<T> {
     fn total(self, lanes: L, acc: Self::Acc) -> Self::Total;
     /// Adds a partial result.
     fn enter(self, lanes: L, total: Self::Total, acc: Self::Acc) -> Self::Total;
+    /// The same total, to which many more may be added.
+    #[inline(always)]
+    fn settle(self, _: L, total: Self::Total) -> Self::Total {
+        total
+    }
     /// The total of both.
     fn merge_totals(self, lanes: L, a: Self::Total, b: Self::Total) -> Self::Total;
     /// The total of each lane, for as many as there are of both.
@@ -222,6 +227,11 @@ macro_rules! totals {
 macro_rules! sums {
     () => {
         type Total = (L::Sum, L::Sum);
+
+        #[inline(always)]
+        fn settle(self, lanes: L, total: Self::Total) -> Self::Total {
+            settled(lanes, total)
+        }
 
         #[inline(always)]
         fn parts(self, lanes: L, (sum, lacks): Self::Total, parts: &mut [[T::Sum; 2]]) {
@@ -388,12 +398,16 @@ impl<T: Element, L: Lanes<T>, const FEW: bool> Reduce<T, L> for Mean<T, FEW> {
     }
 
     #[inline(always)]
-    fn finish_total(self, lanes: L, (sum, _): Self::Total, by: &L::By) -> L::V {
+    fn finish_total(self, lanes: L, total: Self::Total, by: &L::By) -> L::V {
+        let (sum, _) = settled(lanes, total);
         self.0.apply(lanes, lanes.mean(sum, by))
     }
 }
 
-/// Adds to a sum with what it lacks, such that what is lacking stays small.
+/// Eights that enter a total before it is settled.
+pub(crate) const SETTLED: usize = 16;
+
+/// Adds to a sum, and what the rounded sum lacks to what it lacked.
 #[inline(always)]
 pub(crate) fn enter<T: Element, L: Lanes<T>>(
     lanes: L,
@@ -401,7 +415,19 @@ pub(crate) fn enter<T: Element, L: Lanes<T>>(
     more: L::Sum,
 ) -> (L::Sum, L::Sum) {
     let (sum, newly) = lanes.add_exactly(sum, more);
-    lanes.add_exactly(sum, lanes.add(newly, lacks))
+    (sum, lanes.add(lacks, newly))
+}
+
+/// Adds what a sum lacks, such that what is still lacking is small. Sums that are not finite lack nothing that is a number.
+#[inline(always)]
+fn settled<T: Element, L: Lanes<T>>(lanes: L, (sum, lacks): (L::Sum, L::Sum)) -> (L::Sum, L::Sum) {
+    #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
+    let lacks = lacks.map(
+        lanes,
+        #[inline(always)]
+        |x| if x == x { x } else { bytemuck::Zeroable::zeroed() },
+    );
+    lanes.add_exactly(sum, lacks)
 }
 
 /// A norm: the sum of powers over the divisor, and its root.
@@ -507,7 +533,8 @@ impl<T: Float, L: Lanes<T>> Reduce<T, L> for Norm<T::Sum> {
     }
 
     #[inline(always)]
-    fn finish_total(self, lanes: L, (sum, _): Self::Total, by: &L::By) -> L::V {
+    fn finish_total(self, lanes: L, total: Self::Total, by: &L::By) -> L::V {
+        let (sum, _) = settled(lanes, total);
         self.finish(lanes, sum, by)
     }
 }

@@ -12,7 +12,7 @@ use crate::access::Reader;
 use crate::dispatch::Kernels;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, Register, VIRTUAL_LANES, hidden};
-use crate::reduce::{Reduce, Reducer};
+use crate::reduce::{Reduce, Reducer, SETTLED};
 use core::marker::PhantomData;
 
 /// Most lanes that a backend has for one vector.
@@ -72,7 +72,7 @@ where
 fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]: [usize; 2]) -> Part<T, R> {
     let taps = work.job.axes.map(|axis| axis.taps(0));
     let mut cells = Output { cell: [n, c, 0, 0, 0], to: 0, taps }.cells(work.job, work.input);
-    let mut totals = [None; VIRTUAL_LANES];
+    let (mut totals, mut eights) = ([None; VIRTUAL_LANES], 0);
     loop {
         let mut copy = [T::zeroed(); 8 * VIRTUAL_LANES];
         let mut len = 0;
@@ -81,7 +81,7 @@ fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]:
             len += 1;
         }
         let cells = copy.get(..len).unwrap_or(&copy);
-        let done = enter_each::<T, R>(reduce, cells, &mut totals);
+        let done = enter_each::<T, R>(reduce, cells, &mut totals, &mut eights);
         if len < copy.len() {
             return merge_each::<T, R>(reduce, &totals, cells.get(done..).unwrap_or(&[]));
         }
@@ -91,18 +91,19 @@ fn gaps<T: Element, R: Reduce<T, T::One>>(reduce: R, work: &Work<'_, T>, [n, c]:
 /// The total of a plane without gaps, on lanes of one element.
 fn one_by_one<T: Element, R: Reduce<T, T::One>>(reduce: R, plane: &[T]) -> Part<T, R> {
     let mut totals = [None; VIRTUAL_LANES];
-    let done = enter_each::<T, R>(reduce, plane, &mut totals);
+    let done = enter_each::<T, R>(reduce, plane, &mut totals, &mut 0);
     merge_each::<T, R>(reduce, &totals, plane.get(done..).unwrap_or(&[]))
 }
 
-/// Adds as many cells as fill the lanes, and gives how many they are.
+/// As [`Steps::totals`].
 #[inline(never)]
 fn enter_each<T: Element, R: Reduce<T, T::One>>(
     reduce: R,
     cells: &[T],
     totals: &mut [Option<<R as Reduce<T, T::One>>::Total>; VIRTUAL_LANES],
+    eights: &mut usize,
 ) -> usize {
-    Steps { lanes: T::one(), reduce, elements: PhantomData }.totals(cells, totals)
+    Steps { lanes: T::one(), reduce, elements: PhantomData }.totals(cells, totals, eights)
 }
 
 /// As [`merged`].
@@ -152,9 +153,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<T, L, R, K>
         });
     }
 
-    /// Adds as many cells as fill the lanes, and gives how many they are.
+    /// Adds as many cells as fill the lanes, and gives how many they are; each total has that many `eights`.
     #[inline(always)]
-    fn totals(&self, cells: &[T], totals: &mut [Option<R::Total>; K]) -> usize {
+    fn totals(&self, cells: &[T], totals: &mut [Option<R::Total>; K], eights: &mut usize) -> usize {
         // Where vectors are one element, there are many of them, and their loop stays one.
         let of_lane = |k| if L::N == 1 { hidden(k) } else { k };
         let (step, mut done) = (K * L::N, 0);
@@ -164,7 +165,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<T, L, R, K>
                 for (k, total) in totals.iter_mut().enumerate() {
                     self.enter(total, self.eight(steps, of_lane(k)));
                 }
-                done += 8 * step;
+                (done, *eights) = (done + 8 * step, *eights + 1);
+                if *eights % SETTLED == 0 {
+                    for total in totals.iter_mut().flatten() {
+                        *total = self.reduce.settle(self.lanes, *total);
+                    }
+                }
             }
         }
         if let Some(reader) = Reader::<T, [Array<T, L>; K]>::new(cells) {
@@ -186,7 +192,7 @@ where
     R: Reduce<T, L> + Reduce<T, T::One>,
 {
     let mut totals = [None; K];
-    let done = Steps { lanes, reduce, elements: PhantomData }.totals(plane, &mut totals);
+    let done = Steps { lanes, reduce, elements: PhantomData }.totals(plane, &mut totals, &mut 0);
     merged::<T, L, R, K>(lanes, reduce, &totals, plane.get(done..).unwrap_or(&[]))
 }
 

@@ -15,7 +15,7 @@ use super::{Work, put};
 use crate::access::{EndReader, Reader, scatter};
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, array};
-use crate::reduce::{Reduce, Reducer};
+use crate::reduce::{Reduce, Reducer, SETTLED};
 use crate::window::Taps;
 
 /// Pools every window, element by element: the same code for every instruction set.
@@ -231,7 +231,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
         let count = |line: Line| line.count;
         let mut left =
             count(self.lines.depth).saturating_mul(count(self.lines.rows)).saturating_mul(count(self.column));
-        let mut total = None;
+        let (mut total, mut eights) = (None, 0);
         while left >= 8 {
             let mut acc = self.eight(data, &mut walk);
             left -= 8;
@@ -240,7 +240,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
                 acc = self.both(acc, self.eight(data, &mut walk));
                 (more, left) = (more + 1, left - 8);
             }
-            total = Some(self.enter(total, acc));
+            let entered = self.enter(total, acc);
+            eights += 1;
+            let settles = eights % SETTLED == 0;
+            total = Some(if settles { array!(V, |v| self.reduce.settle(self.lanes, entered[v])) } else { entered });
         }
         while left > 0 {
             let acc = self.one(data, walk.next());

@@ -250,9 +250,7 @@ macro_rules! float {
                 let of_b = safe!($sub(sum, a.0));
                 let of_a = safe!($sub(sum, of_b));
                 let (a_lacks, b_lacks) = (safe!($sub(a.0, of_a)), safe!($sub(b.0, of_b)));
-                let lacks = safe!($add(a_lacks, b_lacks));
-                let finite = safe!($cmp::<_CMP_ORD_Q>(lacks, lacks));
-                ($V(sum), $V(safe!($and(lacks, finite))))
+                ($V(sum), $V(safe!($add(a_lacks, b_lacks))))
             }
 
             $($pick)*

@@ -184,7 +184,7 @@ pub trait Lanes<T: Element>: Instructions {
     }
     /// Each sum over its divisor, rounded once.
     fn mean(self, sum: Self::Sum, by: &Self::By) -> Self::V;
-    /// Adds pair by pair, and gives what the rounded sums lack; nothing where they are not finite.
+    /// Adds pair by pair, and gives what the rounded sums lack, which is anything where they are not finite.
     fn add_exactly(self, a: Self::Sum, b: Self::Sum) -> (Self::Sum, Self::Sum);
     /// Elements as sums of one term each, of few.
     fn widen_few(self, v: Self::V) -> Self::Few;

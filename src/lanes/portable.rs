@@ -140,8 +140,7 @@ macro_rules! float {
             fn add_exactly(self, a: $V, b: $V) -> ($V, $V) {
                 let sum = a + b;
                 let of_b = sum - a;
-                let lacks = (a - (sum - of_b)) + (b - of_b);
-                (sum, lacks.is_nan().select($V::splat(0.0), lacks))
+                (sum, (a - (sum - of_b)) + (b - of_b))
             }
         }
     )*};

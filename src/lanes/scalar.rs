@@ -108,8 +108,7 @@ macro_rules! float {
             fn add_exactly(self, a: $T, b: $T) -> ($T, $T) {
                 let sum = a + b;
                 let of_b = sum - a;
-                let lacks = (a - (sum - of_b)) + (b - of_b);
-                (sum, if lacks.is_nan() { 0.0 } else { lacks })
+                (sum, (a - (sum - of_b)) + (b - of_b))
             }
         }
     )*};

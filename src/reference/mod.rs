@@ -265,17 +265,19 @@ fn window_sum<T: Number>(
 }
 
 /// A sum of any number of terms: eight after eight are added, neighbours first, then neighbours of these, then both halves; and
-/// enter the total with what it lacks, which is what rounding took from it. What is left enters term by term.
+/// enter the total with what it lacks, which is what rounding took from it and is added after every 16 eights, and at the end.
+/// What is left enters term by term.
 #[derive(Debug)]
 struct Eights<T: Number> {
     waiting: [T::Sum; 8],
     n: usize,
+    done: usize,
     total: Option<[T::Sum; 2]>,
 }
 
 impl<T: Number> Default for Eights<T> {
     fn default() -> Self {
-        Self { waiting: [T::ZERO; 8], n: 0, total: None }
+        Self { waiting: [T::ZERO; 8], n: 0, done: 0, total: None }
     }
 }
 
@@ -290,7 +292,10 @@ impl<T: Number> Eights<T> {
                 T::add(low, high)
             });
             self.enter(T::add(halves[0], halves[1]));
-            self.n = 0;
+            (self.n, self.done) = (0, self.done + 1);
+            if self.done % 16 == 0 {
+                self.total = self.total.map(T::settle);
+            }
         }
     }
 
@@ -311,7 +316,7 @@ impl<T: Number> Eights<T> {
 
     fn sum(mut self) -> Option<T::Sum> {
         self.rest();
-        self.total.map(|[sum, _]| sum)
+        self.total.map(|total| T::settle(total)[0])
     }
 }
 
@@ -509,7 +514,7 @@ pub fn sum<T: Number>(order: Order, extents: [usize; 3], term: impl Fn(usize) ->
             }
         }
     }
-    lanes[0].total.expect("a cell")[0]
+    T::settle(lanes[0].total.expect("a cell"))[0]
 }
 
 /// The mean of each plane of `extents`.

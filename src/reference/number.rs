@@ -41,8 +41,10 @@ pub trait Number: Copy + PartialOrd + Debug {
     fn widen(self) -> Self::Sum;
     /// The sum of both.
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
-    /// `[sum, what it lacks]`, with one more term: both are exact together, but where the sum is not finite.
+    /// `[sum, what it lacks]`, with one more term.
     fn enter(total: [Self::Sum; 2], term: Self::Sum) -> [Self::Sum; 2];
+    /// The same total, what its sum lacks added as far as it fits; what is not a number counts as nothing.
+    fn settle(total: [Self::Sum; 2]) -> [Self::Sum; 2];
     /// The element for the sum of `real` taps over `count`.
     fn finish(sum: Self::Sum, count: i64, real: i64, finish: Finish) -> Self;
     /// The nearest element.
@@ -110,15 +112,14 @@ macro_rules! float {
             }
 
             fn enter([sum, lacks]: [$Sum; 2], term: $Sum) -> [$Sum; 2] {
-                // Knuth's TwoSum, twice: the second time for what is lacking, so that it stays small.
-                let two_sum = |a: $Sum, b: $Sum| {
-                    let sum = a + b;
-                    let of_b = sum - a;
-                    let lacks = (a - (sum - of_b)) + (b - of_b);
-                    [sum, if lacks.is_nan() { 0.0 } else { lacks }]
-                };
-                let [sum, newly] = two_sum(sum, term);
-                two_sum(sum, newly + lacks)
+                // Knuth's TwoSum.
+                let now = sum + term;
+                let of_term = now - sum;
+                [now, lacks + ((sum - (now - of_term)) + (term - of_term))]
+            }
+
+            fn settle([sum, lacks]: [$Sum; 2]) -> [$Sum; 2] {
+                Self::enter([sum, 0.0], if lacks.is_nan() { 0.0 } else { lacks })
             }
 
             fn finish(sum: $Sum, count: i64, _: i64, _: Finish) -> $T {
@@ -164,6 +165,10 @@ macro_rules! integer {
 
             fn enter([sum, lacks]: [i64; 2], term: i64) -> [i64; 2] {
                 [sum + term, lacks]
+            }
+
+            fn settle(total: [i64; 2]) -> [i64; 2] {
+                total
             }
 
             fn finish(sum: i64, count: i64, real: i64, finish: Finish) -> $T {
