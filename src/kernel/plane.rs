@@ -166,7 +166,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const K: usize> Steps<T, L, R, K>
                     self.enter(total, self.eight(steps, of_lane(k)));
                 }
                 (done, *eights) = (done + 8 * step, *eights + 1);
-                if *eights % SETTLED == 0 {
+                if eights.is_multiple_of(SETTLED) {
                     for total in totals.iter_mut().flatten() {
                         *total = self.reduce.settle(self.lanes, *total);
                     }

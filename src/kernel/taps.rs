@@ -231,7 +231,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
         let count = |line: Line| line.count;
         let mut left =
             count(self.lines.depth).saturating_mul(count(self.lines.rows)).saturating_mul(count(self.column));
-        let (mut total, mut eights) = (None, 0);
+        let (mut total, mut eights) = (None, 0usize);
         while left >= 8 {
             let mut acc = self.eight(data, &mut walk);
             left -= 8;
@@ -242,7 +242,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
             }
             let entered = self.enter(total, acc);
             eights += 1;
-            let settles = eights % SETTLED == 0;
+            let settles = eights.is_multiple_of(SETTLED);
             total = Some(if settles { array!(V, |v| self.reduce.settle(self.lanes, entered[v])) } else { entered });
         }
         while left > 0 {
