@@ -75,7 +75,8 @@ fn put_each<I: Number>(to: &mut [I], at: usize, step: usize, offsets: &[u32], [f
     let (mut number, mut at) = (first, at);
     for offset in offsets {
         put(to, at, number.add(I::of(*offset)));
-        (number, at) = (number.add(more), at + step);
+        // The place after the last one may be none.
+        (number, at) = (number.add(more), at.wrapping_add(step));
         // Few: a loop for many would be longer than all of them.
         hidden(0);
     }

@@ -325,7 +325,8 @@ macro_rules! view {
             }
 
             /// Any strides, counted in elements. Strides of a view that is written must nest:
-            /// each at least the reach of all smaller ones together.
+            /// each at least the reach of all smaller ones together. What reads or writes a view takes time by its
+            /// cells: one that strides of 0 name again and again is as many.
             ///
             /// # Errors
             /// [`PoolError::TooShort`], [`PoolError::Overflow`], and, to write,

@@ -446,21 +446,55 @@ impl Axis {
         if !self.may_be_empty() {
             return None;
         }
-        let mut o = 0;
-        // Interior windows have taps; jump over them.
-        let interior = self.interior();
-        while o < self.output {
-            if interior.start <= o && o < interior.end {
-                o = interior.end;
-                continue;
-            }
-            if self.taps(o).real == 0 {
-                return Some(o);
-            }
-            o += 1;
+        if self.taps(0).real == 0 {
+            return Some(0);
         }
-        None
+        // As the first window reaches the input, so do those after it, until one starts past it.
+        let past = ceil_div(self.pad_start + self.input, self.stride);
+        let mut first = if past < self.output { past } else { self.output };
+        // Taps may step over the input where they lie further apart than it is long.
+        if self.dilation > self.input {
+            let rest = rem(self.pad_start, self.dilation);
+            // Cells from the start of the input to the first window's first tap in it.
+            let at = if rest == 0 { 0 } else { self.dilation - rest };
+            let (from, to) = (self.input - at, self.dilation - 1 - at);
+            if let Some(o) = first_multiple(rem(self.stride, self.dilation), self.dilation, from, to)
+                && o < first
+                && o * self.stride < self.pad_start
+            {
+                first = o;
+            }
+        }
+        if first < self.output { Some(first) } else { None }
     }
+}
+
+/// The remainder, of a divisor that is not zero.
+const fn rem(n: usize, d: usize) -> usize {
+    match n.checked_rem(d) {
+        Some(rest) => rest,
+        None => 0,
+    }
+}
+
+/// The least `x` for which `a * x % m` is in `from..=to`, which are below `m`, as `a` is; `None` if there is none, or none that
+/// `usize` counts the product of. As Euclid's algorithm, it takes few steps.
+const fn first_multiple(a: usize, m: usize, from: usize, to: usize) -> Option<usize> {
+    if from == 0 {
+        return Some(0);
+    }
+    if a == 0 {
+        return None;
+    }
+    let x = ceil_div(from, a);
+    if let Some(product) = x.checked_mul(a)
+        && product <= to
+    {
+        return Some(x);
+    }
+    let (low, high) = (rem(a - rem(to, a), a), rem(a - rem(from, a), a));
+    let y = some!(first_multiple(rem(m, a), a, low, high));
+    Some(ceil_div(some!(some!(m.checked_mul(y)).checked_add(from)), a))
 }
 
 /// What the sum of a window is divided by.

@@ -49,7 +49,9 @@ impl Spot {
     fn after(&self, n: usize) -> Self {
         let Self { at, plane, start, more: [step, planes, columns] } = *self;
         let start = start.wrapping_add(n.wrapping_mul(columns));
-        Self { at: at + n * step, plane: plane + n * planes, start, ..*self }
+        // The place after the last one may be none.
+        let at = at.wrapping_add(n.wrapping_mul(step));
+        Self { at, plane: plane + n * planes, start, ..*self }
     }
 }
 

@@ -253,7 +253,8 @@ impl Run {
     /// The same run without its first `n` outputs.
     fn after(mut self, n: usize) -> Self {
         self.place.cell[4] += n;
-        (self.at, self.to) = (self.at + n * self.skip, self.to + n * self.to_col);
+        // The output after the last one may be nowhere.
+        (self.at, self.to) = (self.at + n * self.skip, self.to.wrapping_add(n.wrapping_mul(self.to_col)));
         self.outputs -= n;
         self
     }
@@ -439,7 +440,8 @@ impl Part<'_> {
                 passes.results(&outputs);
                 outputs.place.cell[1] += 1;
                 outputs.at += self.plane_pitch();
-                outputs.to += self.job.to.strides.channel;
+                // The plane after the last one may be nowhere.
+                outputs.to = outputs.to.wrapping_add(self.job.to.strides.channel);
             }
             return;
         }
@@ -603,8 +605,8 @@ impl Part<'_> {
     /// The columns of the tile as they are folded into it.
     fn raw(&self) -> Columns {
         let (cols, width) = (&self.job.axes[2], self.width());
-        // To a second output, if there is one; else all of the row is of the first.
-        let skip = if cols.output == 1 { self.shape.pitch } else { cols.stride * width };
+        // To a second output, if there is one in the tile; else all of the row is of the first.
+        let skip = if self.cols.len() == 1 { self.shape.pitch } else { cols.stride * width };
         Columns { taps: cols.kernel, apart: cols.dilation.wrapping_mul(width), skip }
     }
 

@@ -34,11 +34,13 @@ impl IndexLayout {
         let Shape { batch, channels, spatial: [depth, rows, cols] } = shape;
         let all = [batch, channels, depth, rows, cols];
         let product = |axes: &[usize]| match axes.contains(&0) {
-            true => 0,
-            false => axes.iter().fold(1usize, |a, &b| a.saturating_mul(b)),
+            true => Ok(0),
+            false => {
+                axes.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).ok_or(PoolError::IndexType { cells: usize::MAX })
+            }
         };
-        let plane = product(&all[2..]);
-        let cells = if self == Self::Plane { plane } else { product(&all) };
+        let plane = product(&all[2..])?;
+        let cells = if self == Self::Plane { plane } else { product(&all)? };
         // Kernels count the cells of a plane in u32; the greatest number is less than the cells.
         let fits = |cells: usize| cells == 0 || I::from_usize(cells - 1) != I::NONE;
         if !fits(cells) || u32::try_from(plane).is_err() {

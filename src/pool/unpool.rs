@@ -46,11 +46,12 @@ pub fn max_unpool<T: Element, I: Index, const D: usize>(
     let numbering = layout.numbering::<I>(shape.lift())?;
     let (values, from) = input.into_parts();
     let (numbers, numbered) = indices.into_parts();
-    let unpool = Unpool { numbers, numbered, numbering, shape: shape.lift() };
+    // Without a cell, the other extents have no bound; else the numbering has shown that this does not overflow.
+    let cells_of_plane = if shape.spatial.contains(&0) { 0 } else { shape.spatial.iter().product() };
+    let unpool = Unpool { numbers, numbered, numbering, shape: shape.lift(), cells: cells_of_plane };
     for (position, [n, c, z, y, x]) in cells(from.shape).enumerate() {
         if unpool.cell([n, c, z, y, x]).is_none() {
-            let cells = shape.spatial.iter().product();
-            return Err(PoolError::Index { position, cells });
+            return Err(PoolError::Index { position, cells: unpool.cells });
         }
     }
     output.fill(T::zeroed());
@@ -68,6 +69,8 @@ pub fn max_unpool<T: Element, I: Index, const D: usize>(
 /// All cells of a shape, in row-major order.
 fn cells(shape: Shape<3>) -> impl Iterator<Item = [usize; 5]> {
     let Shape { batch, channels, spatial: [depth, rows, cols] } = shape;
+    // Without a cell, the other extents have no bound.
+    let batch = if [channels, depth, rows, cols].contains(&0) { 0 } else { batch };
     let planes = (0..batch).flat_map(move |n| (0..channels).map(move |c| [n, c]));
     let lines = planes.flat_map(move |[n, c]| (0..depth).flat_map(move |z| (0..rows).map(move |y| [n, c, z, y])));
     lines.flat_map(move |[n, c, z, y]| (0..cols).map(move |x| [n, c, z, y, x]))
@@ -78,6 +81,8 @@ struct Unpool<'a, I> {
     numbered: Layout<3>,
     numbering: Numbering,
     shape: Shape<3>,
+    /// Cells of a plane.
+    cells: usize,
 }
 
 impl<I: Index> Unpool<'_, I> {
@@ -86,8 +91,7 @@ impl<I: Index> Unpool<'_, I> {
         let number = self.numbers.get(self.numbered.at(n, c, [z, y, x]))?.to_usize()?;
         let Numbering { plane, spatial, .. } = self.numbering;
         let number = number.checked_sub((n * self.shape.channels + c) * plane)?;
-        let [depth, rows, cols] = self.shape.spatial;
-        if number >= depth * rows * cols {
+        if number >= self.cells {
             return None;
         }
         // Each axis by its stride in the numbering.

@@ -91,7 +91,8 @@ impl<'a, 'o, T: TokenElement> Attentive<'a, 'o, T> {
     pub(crate) fn run<L: Read<T>>(self, lanes: L) -> usize {
         let Self { tokens, scores, keep, floor, output } = self;
         let (dim, width) = (tokens.dim(), <L as Lanes<f32>>::N);
-        let kept = keep.indices(0..tokens.tokens()).skip(keep.skipped());
+        let (range, skipped) = keep.within(0..tokens.tokens());
+        let kept = keep.indices(range).skip(skipped);
         let mut c = 0;
         while c < dim {
             let n = width.min(dim - c);

@@ -153,6 +153,20 @@ impl<'a> Keep<'a> {
         )
     }
 
+    /// The part of a range in which kept tokens lie that are not to be skipped, and how many of it are still to be: at once, unless
+    /// there is a mask to be read.
+    #[inline(always)]
+    pub(super) fn within(&self, mut range: Range<usize>) -> (Range<usize>, usize) {
+        match self.kept {
+            Kept::All | Kept::Range(..) => {
+                let kept = self.run(&mut range);
+                range.start += self.skip.min(kept);
+                (range, 0)
+            }
+            _ => (range, self.skip),
+        }
+    }
+
     /// How many at the start of a range are kept; what is before or after all kept ones leaves the range.
     #[inline(always)]
     pub(super) fn run(self, range: &mut Range<usize>) -> usize {

@@ -27,6 +27,10 @@ pub(super) trait Source: Copy {
     fn positions(&self) -> usize;
     /// How many kept positions are skipped at the start of each sequence.
     fn skipped(&self) -> usize;
+    /// As [`Keep::within`](super::Keep::within).
+    fn within(&self, range: Range<usize>) -> (Range<usize>, usize) {
+        (range, self.skipped())
+    }
     /// Whether a position is kept.
     fn keeps(&self, position: usize) -> bool;
     /// How many of a range are kept, with those that are skipped.
@@ -133,7 +137,9 @@ impl<M: Modes> Partial<'_, M> {
             _ => AT_ONCE_FOR_SEVERAL,
         };
         while positions.len() > 0 {
-            let (now, others) = positions.split(at_once);
+            // Those that are skipped take no time.
+            let skipped = self.stream.skip.saturating_sub(self.stream.kept);
+            let (now, others) = positions.split(if skipped > 0 { skipped } else { at_once });
             let next = others.or(next);
             self.enter(door, input, now, (next.split(ahead).0, ahead > 0));
             positions = others;

@@ -90,6 +90,10 @@ impl Source for Masked<'_> {
         self.keep.skipped()
     }
 
+    fn within(&self, range: Range<usize>) -> (Range<usize>, usize) {
+        self.keep.within(range)
+    }
+
     #[inline(always)]
     fn keeps(&self, position: usize) -> bool {
         self.keep.keeps(position)
@@ -164,15 +168,16 @@ fn one<T: TokenElement, S: Source, M: Modes>(
     let start = range.start;
     let all = |mode| (0..M::COUNT).all(|i| pool.modes.mode(i) == mode);
     // One row is enough, and nothing else is looked at.
-    let nth = |n| range.clone().filter(|&position| source.keeps(position)).nth(n);
+    let (inside, skipped) = source.within(range.clone());
+    let nth = |n| inside.clone().filter(|&position| source.keeps(position)).nth(n);
     let range = if cells.is_empty() {
         // Tokens without elements are only counted.
         range
     } else if all(Mode::First) {
-        nth(source.skipped()).map_or(0..0, |first| start..first + 1)
-    } else if all(Mode::Last) && nth(source.skipped()).is_some() {
+        nth(skipped).map_or(0..0, |first| start..first + 1)
+    } else if all(Mode::Last) && nth(skipped).is_some() {
         stream = Stream::new(0);
-        let last = range.clone().rfind(|&position| source.keeps(position));
+        let last = inside.clone().rfind(|&position| source.keeps(position));
         last.map_or(0..0, |last| last..last + 1)
     } else {
         range

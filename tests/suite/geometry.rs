@@ -131,3 +131,25 @@ fn sizes_that_overflow_are_refused() {
 fn absent_axes_change_nothing() {
     assert_eq!(reference::Axis::ABSENT.output(), 1);
 }
+
+/// The first window without a tap, found without a look at each, is the one that a look at each finds.
+#[test]
+fn first_empty_windows_equal_a_search() {
+    let mut found = 0;
+    for case in 0..7 * 7 * 7 * 7 * 7 {
+        let [kernel, stride, dilation, extent, start] = [0, 1, 2, 3, 4].map(|i| case / 7usize.pow(i) % 7);
+        let ([kernel, stride, dilation], end) = ([kernel, stride, dilation].map(|n| n + 1), (case * 5 + 3) % 9);
+        let window = Window::new([kernel]).stride([stride]).dilation([dilation]).padding_each([[start * 2, end]]);
+        let Ok([outputs]) = window.output_size([extent]) else { continue };
+        let taps = |o: usize| (0..kernel).map(move |k| o * stride + k * dilation);
+        let real = |o: usize| taps(o).any(|at| (start * 2..start * 2 + extent).contains(&at));
+        let want = (0..outputs).find(|&o| !real(o));
+        found += usize::from(want.is_some());
+        match (window.check_windows([extent]), want) {
+            (Ok(()), None) => {}
+            (Err(PoolError::EmptyWindow { output, .. }), Some(want)) => assert_eq!(output, want, "{window:?} {extent}"),
+            (got, want) => panic!("{window:?} {extent}: {got:?}, {want:?}"),
+        }
+    }
+    assert!(found > 1000, "{found}");
+}

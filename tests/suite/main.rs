@@ -8,6 +8,7 @@ mod errors;
 mod fixed;
 mod geometry;
 mod global;
+mod hostile;
 mod indices;
 mod integers;
 mod norms;
