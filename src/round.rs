@@ -11,7 +11,7 @@ pub enum Rounding {
     /// -3, -2, -1, 1, 2, 3. TFLite (i8, i16), CMSIS-NN.
     #[default]
     HalfAwayFromZero,
-    /// -2, -2, 0, 0, 2, 2. ONNX, oneDNN, PyTorch's quantised averages.
+    /// -2, -2, 0, 0, 2, 2. oneDNN; and ONNX Runtime and PyTorch, once zero points are taken off: see [`AvgPool::requantize`](crate::AvgPool::requantize).
     HalfEven,
     /// -2, -1, 0, 1, 2, 3. TFLite (u8, where it equals the first).
     HalfUp,

@@ -20,7 +20,7 @@
 //! | `AvgPool1d/2d/3d` | `count_include_pad=True` | `True` | `AvgPool::new(window).divisor(Divisor::InputAndPadding)` |
 //! | | `count_include_pad=False` | | `AvgPool::new(window)` |
 //! | | `divisor_override=n` | `None` | `AvgPool::new(window).divisor(Divisor::Fixed(n))` |
-//! | | a quantised tensor | | `.rounding(Rounding::HalfEven)` |
+//! | | a quantised tensor | | `.requantize(q, q)`, with `q` its scale and zero point |
 //! | `LPPool1d/2d/3d` | `norm_type=p` | | `LpPool::new(window, p)`; see `torch::LpPool` |
 //! | `AdaptiveMaxPool1d/2d/3d` | `output_size` | | `AdaptiveMaxPool::new(output_size)`; with `None` in it, `with_sizes` |
 //! | `AdaptiveAvgPool1d/2d/3d` | `output_size` | | `AdaptiveAvgPool::new(output_size)`; with `None` in it, `with_sizes` |
@@ -43,7 +43,7 @@
 //! | `GlobalAveragePool` | | | `GlobalAvgPool::new()` |
 //! | `GlobalLpPool` | `p` | 2 | `GlobalLpPool::new(p)` |
 //! | `QLinearAveragePool` (ONNX Runtime) | scales and zero points | | `.requantize(from, to)` |
-//! | `MaxUnpool` | `output_shape` (an input) | `window.unpooled_size(pooled)` | `max_unpool` with `IndexLayout::Tensor` |
+//! | `MaxUnpool` | `output_shape` (an input) | `window.unpooled_size(pooled)` | `max_unpool` with `IndexLayout::Tensor`, into a view of that shape (ONNX Runtime) or a `crop` of it (ONNX's node test) |
 //! | TFLite | `padding=VALID` | | `Window::new([filter_height, filter_width]).stride([stride_h, stride_w])` |
 //! | | `padding=SAME` | `SAME` | `Window::same_upper([filter_height, filter_width], [stride_h, stride_w])` |
 //! | | `fused_activation_function=NONE` | `NONE` | no clamp |
@@ -83,8 +83,9 @@
 //! let n = NonZeroI32::new(-5).unwrap();
 //! let overridden = torch::AvgPool { divisor_override: Some(n), ..new };
 //! assert_eq!(overridden.pool::<f32>()?, AvgPool::new(window).divisor(Divisor::Fixed(n)));
-//! let quantised = new.pool::<u8>()?.rounding(Rounding::HalfEven);
-//! assert_eq!(quantised, AvgPool::new(window).divisor(Divisor::InputAndPadding).rounding(Rounding::HalfEven));
+//! let q = Quantization::new(0.5, 128);
+//! let quantised = new.pool::<u8>()?.requantize(q, q);
+//! assert_eq!(quantised, AvgPool::new(window).divisor(Divisor::InputAndPadding).requantize(q, q));
 //! let lp = torch::LpPool { stride, ceil_mode, ..torch::LpPool::new(3.0, [3, 2]) };
 //! assert_eq!(lp.pool::<f32>()?, LpPool::new(window.stride([1, 2]).ceil(), 3.0));
 //! assert_eq!(torch::MaxPool::new([3, 2]).pool::<f32>()?.window().unpooled_size([2, 2])?, [6, 4]);

@@ -4,7 +4,32 @@
 //! `GlobalMaxPool`, `GlobalAveragePool` and `GlobalLpPool` are [`GlobalMaxPool`](crate::GlobalMaxPool),
 //! [`GlobalAvgPool`](crate::GlobalAvgPool) and [`GlobalLpPool`](crate::GlobalLpPool), the last with
 //! `p` = 2 unless given; `MaxUnpool` is [`max_unpool`](crate::max_unpool) with
-//! [`IndexLayout::Tensor`].
+//! [`IndexLayout::Tensor`]. Its input `output_shape` has two readings: ONNX Runtime numbers the cells of that shape, so the output is
+//! a view of it; ONNX's own node test numbers those of the inferred shape, which lies at the start of the larger one: there the output is
+//! that view's [`crop`](crate::ViewMut::crop) to the inferred extents, on zeros.
+//!
+//! ```
+//! use lanepool::{IndexLayout, View, ViewMut, max_unpool};
+//!
+//! // The node test: two by two values, whose indices count in 4x4, into 5x5.
+//! let (values, indices) = ([5.0f32, 6.0, 7.0, 8.0], [5u32, 7, 13, 15]);
+//! let unpooled = |at: [usize; 2], crop: Option<[usize; 2]>| {
+//!     let mut y = [0.0; 25];
+//!     let mut output = ViewMut::nchw(&mut y, [1, 1, 5, 5])?;
+//!     let [x, i] = ([1, 1, 2, 2], [1, 1, 2, 2]);
+//!     match crop {
+//!         Some([rows, cols]) => {
+//!             let mut part = output.crop([0..rows, 0..cols])?;
+//!             max_unpool(View::nchw(&values, x)?, View::nchw(&indices, i)?, IndexLayout::Tensor, &mut part)?;
+//!         }
+//!         None => max_unpool(View::nchw(&values, x)?, View::nchw(&indices, i)?, IndexLayout::Tensor, &mut output)?,
+//!     }
+//!     Ok::<_, lanepool::PoolError>(y[5 * at[0] + at[1]])
+//! };
+//! assert_eq!(unpooled([1, 0], None)?, 5.0);
+//! assert_eq!(unpooled([1, 1], Some([4, 4]))?, 5.0);
+//! # Ok::<(), lanepool::PoolError>(())
+//! ```
 
 use super::{checked_exponent, checked_window, divisor, given_or, refuse, size_rule};
 use crate::element::{Element, Float};
@@ -78,6 +103,10 @@ impl AutoPad {
 /// assert!(Attributes { opset: 6, ..include }.average_pool::<f32>().is_err());
 /// # Ok::<(), lanepool::PoolError>(())
 /// ```
+///
+/// ONNX allows padding as wide as the window, and so windows without a cell. What they give it defines for averages that count padding
+/// alone, 0. Here such windows are [`PoolError::EmptyWindow`](crate::PoolError::EmptyWindow) until
+/// [`empty_value`](crate::Pool::empty_value) says what they give: 0 there, negative infinity or the least code for ONNX Runtime's maxima.
 ///
 /// Definition: ONNX `MaxPool`, `AveragePool`, `LpPool`, opsets 1 to 22.
 #[derive(Clone, Copy, Debug, PartialEq)]

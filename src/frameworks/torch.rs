@@ -69,8 +69,20 @@ impl<const D: usize> MaxPool<D> {
 
 /// The arguments of `AvgPool1d/2d/3d`.
 ///
-/// PyTorch averages quantised tensors with [`Rounding::HalfEven`](crate::Rounding::HalfEven), which is to
-/// be chosen on the pool.
+/// PyTorch averages the codes of a quantised tensor less their zero point, ties to even, and padding that counts is the zero point: so does
+/// the pool with [`requantize`](crate::AvgPool::requantize) by the tensor's scale and zero point on both sides.
+///
+/// ```
+/// use lanepool::frameworks::torch;
+/// use lanepool::{Quantization, View, ViewMut};
+///
+/// let (q, mut y) = (Quantization::new(0.1, 128), [0; 4]);
+/// let pool = torch::AvgPool { padding: [1, 1], ..torch::AvgPool::new([2, 2]) }.pool::<u8>()?;
+/// let input = View::nchw(&[128, 128, 128, 148], [1, 1, 2, 2])?;
+/// pool.requantize(q, q).run(input, &mut ViewMut::nchw(&mut y, [1, 1, 2, 2])?)?;
+/// assert_eq!(y, [128, 128, 128, 133]);
+/// # Ok::<(), lanepool::PoolError>(())
+/// ```
 ///
 /// ```
 /// use lanepool::frameworks::torch;

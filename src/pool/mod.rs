@@ -274,6 +274,23 @@ impl<T: Integer> GlobalAvgPool<T> {
     }
 }
 
+impl<T: Integer, const D: usize> AdaptiveAvgPool<T, D> {
+    /// As [`AvgPool::requantize`]: the zero point is added before rounding.
+    ///
+    /// PyTorch's quantised adaptive averages have two readings, by what computes them; they differ where a quotient is a tie and the
+    /// zero point odd. For the other one see [`AdaptiveAvgPool::requantize_zero_last`].
+    pub const fn requantize(mut self, from: Quantization, to: Quantization) -> Self {
+        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroFirst });
+        self
+    }
+
+    /// As [`GlobalAvgPool::requantize`]: the zero point is added after rounding.
+    pub const fn requantize_zero_last(mut self, from: Quantization, to: Quantization) -> Self {
+        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroLast });
+        self
+    }
+}
+
 impl<T: Integer, G> Pool<Average, T, G> {
     /// Where quotients go that lie between two integers. Requantising rounds in its own way.
     pub const fn rounding(mut self, rounding: Rounding) -> Self {

@@ -4,7 +4,8 @@ use crate::common::*;
 use crate::each_integer;
 use lanepool::reference::{self, Finish};
 use lanepool::{
-    AvgPool, Divisor, Element, GlobalAvgPool, MaxPool, Quantization, Rounding, Shape, Strides, View, ViewMut, Window,
+    AdaptiveAvgPool, AvgPool, Divisor, Element, GlobalAvgPool, MaxPool, Quantization, Rounding, Shape, Strides, View,
+    ViewMut, Window,
 };
 
 fn average(x: &[i8], rounding: Rounding) -> i8 {
@@ -193,5 +194,27 @@ fn fixed_point_saturates() {
                 assert_eq!(y, [want], "{isa} {scale:e} {x}");
             }
         }
+    }
+}
+
+/// Bins of codes: ties with an odd zero point, by both readings; and against windows of the same cells.
+#[test]
+fn bins_are_requantised_by_both_readings() {
+    let q = |zero_point| Quantization::new(1.0, zero_point);
+    let x = [1i8, 2, 4, 5];
+    for isa in isas() {
+        let run = |pool: AdaptiveAvgPool<i8, 1>| {
+            let mut y = [SENTINEL as i8; 2];
+            let input = View::nchw(&x, [1, 1, 4]).unwrap();
+            pool.run_on(isa, input, &mut ViewMut::nchw(&mut y, [1, 1, 2]).unwrap()).unwrap();
+            y
+        };
+        // 1.5 and 4.5, of which one is added before the tie is seen, or after.
+        assert_eq!(run(AdaptiveAvgPool::new([2]).requantize(q(0), q(1))), [2, 6], "{isa}");
+        assert_eq!(run(AdaptiveAvgPool::new([2]).requantize_zero_last(q(0), q(1))), [3, 5], "{isa}");
+        let mut y = [0i8; 2];
+        let window = AvgPool::new(Window::new([2])).requantize(q(-3), q(7));
+        window.run(View::nchw(&x, [1, 1, 4]).unwrap(), &mut ViewMut::nchw(&mut y, [1, 1, 2]).unwrap()).unwrap();
+        assert_eq!(run(AdaptiveAvgPool::new([2]).requantize(q(-3), q(7))), y, "{isa}");
     }
 }
