@@ -12,7 +12,8 @@ use common::numbers;
 use common::race::{Arguments, race, read, repeat};
 use half::{bf16, f16};
 use lanepool::tokens::{
-    Bits, CodesI8, Empty, Encoded, Ids, Keep, Mode, Sequences, TokenElement, TokenPool, Tokens, pack_bits, quantize_i8,
+    self, Bits, CodesI8, Empty, Encoded, Ids, Keep, Mode, Sequences, TokenElement, TokenPool, Tokens, pack_bits,
+    quantize_i8,
 };
 use lanepool::{Isa, Quantization, reference};
 use std::fmt::Debug;
@@ -265,6 +266,46 @@ fn bags<T: Made>(arguments: &Arguments, kind: Scales) {
     });
 }
 
+/// Late interaction beside the loop that one writes first, with the products of elements in their own type.
+fn max_sim<T: Made>(arguments: &Arguments, product: impl Fn(T, T) -> f32) {
+    let ([queries, dim], lengths) = ([32, 128], [60, 97, 134, 171, 78, 115, 152, 189]);
+    let name = format!("max_sim_{queries}x{dim}_{}", T::NAME);
+    if !arguments.want(&name) {
+        return;
+    }
+    let mut offsets = vec![0u32];
+    lengths.iter().for_each(|length| offsets.push(offsets[offsets.len() - 1] + length));
+    let all = offsets[lengths.len()] as usize;
+    let (query, documents) =
+        (Matrix::<T>::new([queries, dim], Scales::None), Matrix::<T>::new([all, dim], Scales::None));
+    let plain = |scores: &mut [f32]| {
+        for (score, ends) in scores.iter_mut().zip(offsets.windows(2)) {
+            *score = 0.0;
+            for q in 0..queries {
+                let dot =
+                    |d: usize| -> f32 { query.row(q).iter().zip(documents.row(d)).map(|(&a, &b)| product(a, b)).sum() };
+                *score += (ends[0] as usize..ends[1] as usize).map(dot).fold(f32::NEG_INFINITY, f32::max);
+            }
+        }
+    };
+    let ours = |scores: &mut [f32]| {
+        let sequences = Sequences::offsets(&offsets);
+        tokens::max_sim(black_box(query.tokens()), documents.tokens(), sequences, scores).expect("a sound call");
+    };
+    let (mut want, mut scores) = (vec![0.0; lengths.len()], vec![f32::NAN; lengths.len()]);
+    plain(&mut want);
+    ours(&mut scores);
+    for (score, want) in scores.iter().zip(&want) {
+        assert!((score / want - 1.0).abs() < 1e-4, "{name}: {score}, {want}");
+    }
+    let times = race(arguments.samples.min(30), 1, 2, |who| match who {
+        0 => plain(black_box(&mut want)),
+        _ => ours(black_box(&mut scores)),
+    });
+    let factor = times[1].minimum / times[0].minimum;
+    println!("{name:<28} {:>26} {:>17} {factor:>6.2}", times[0].show(), times[1].show());
+}
+
 fn main() {
     let arguments = &Arguments::new();
     println!("microseconds, minimum / median of {} samples; factor = minimum over that of read", arguments.samples);
@@ -292,4 +333,8 @@ fn main() {
     bags::<f16>(arguments, Scales::None);
     bags::<i8>(arguments, Scales::One);
     bags::<i8>(arguments, Scales::Rows);
+    println!("\n{:<28} {:>26} {:>17} {:>6}", "workload", "plain loop", Isa::best().name(), "/plain");
+    max_sim::<f32>(arguments, |a, b| a * b);
+    max_sim::<f16>(arguments, |a, b| a.to_f32() * b.to_f32());
+    max_sim::<i8>(arguments, |a, b| f32::from(i16::from(a) * i16::from(b)));
 }

@@ -11,9 +11,10 @@ use crate::reduce::{Bounds, Max, Mean, Norm, Pick};
 use crate::tokens::steps::{
     Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments, Step,
 };
-use crate::tokens::{Attentive, Rows, TokenElement, fold};
+use crate::tokens::{self, Attentive, Rows, TokenElement, Tokens, fold};
 use core::fmt;
 use core::marker::PhantomData;
+use core::ops::Range;
 
 /// An instruction set that this machine has.
 ///
@@ -227,6 +228,26 @@ fn attend<T: TokenElement, L: Read<T>>(lanes: L, job: Attentive<'_, '_, T>) -> u
     )
 }
 
+/// Tokens of an element type that are compared with those of documents.
+pub trait Similar: Sized {
+    /// The score of the document that lies in a range, on the best lanes present.
+    fn similarity_best(query: &Tokens<'_, Self>, documents: &Tokens<'_, Self>, document: Range<usize>) -> f32;
+    /// On chosen lanes.
+    fn similarity_on(isa: Isa, query: &Tokens<'_, Self>, documents: &Tokens<'_, Self>, document: Range<usize>) -> f32;
+}
+
+fn similarity<T: TokenElement, L: Read<T>>(
+    lanes: L,
+    query: &Tokens<'_, T>,
+    documents: &Tokens<'_, T>,
+    document: Range<usize>,
+) -> f32 {
+    lanes.enter(
+        #[inline(always)]
+        || tokens::similarity(lanes, query, documents, document),
+    )
+}
+
 macro_rules! enter {
     ($element:ty: $($step:ty),*) => {$(
         impl Enter<$step> for $element {
@@ -244,6 +265,13 @@ macro_rules! token_kernels {
 
         impl Attend for $element {
             door!(attend_best, attend_on, attend, (job: Attentive<'_, '_, Self>) -> usize);
+        }
+
+        impl Similar for $element {
+            door!(
+                similarity_best, similarity_on, similarity,
+                (query: &Tokens<'_, Self>, documents: &Tokens<'_, Self>, document: Range<usize>) -> f32
+            );
         }
     )*};
 }

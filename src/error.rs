@@ -246,6 +246,11 @@ pub enum PoolError {
     /// Two streaming pools that cannot be merged: their modes or dimensions differ, or a mode needs to know
     /// how far along the sequence a token lies.
     Merge,
+    /// A saved streaming pool that cannot be taken up.
+    Saved {
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// More cells than the index type can number.
     IndexType {
         /// Cells to number.
@@ -306,6 +311,7 @@ impl fmt::Display for PoolError {
                 write!(f, "sequence {sequence} does not start and end, in this order, within the {tokens} tokens")
             }
             Self::Merge => f.write_str("the two pools differ in mode or dimension, or the mode depends on positions"),
+            Self::Saved { reason } => write!(f, "the saved state {reason}"),
             Self::IndexType { cells } => write!(f, "the index type is too small to number {cells} cells"),
             Self::Attribute { name, reason } => write!(f, "the attribute {name} {reason}"),
             Self::Clamp => f.write_str("the clamp bounds are NaN or the lower one is above the upper one"),

@@ -32,6 +32,15 @@ impl Avx2 {
     }
 }
 
+/// A safe method from a function of intrinsics. The token `self` or `lanes` proves that the
+/// processor has them, and the functions touch no memory.
+macro_rules! safe {
+    ($call:expr) => {
+        // SAFETY: a token proves AVX2 and F16C; the operands are values.
+        unsafe { $call }
+    };
+}
+
 impl Instructions for Avx2 {
     #[inline(always)]
     fn enter<A>(self, f: impl FnOnce() -> A) -> A {
@@ -42,6 +51,21 @@ impl Instructions for Avx2 {
         }
         // SAFETY: the token proves AVX2 and F16C.
         unsafe { entered(f) }
+    }
+
+    #[inline(always)]
+    fn add_products(self, sums: [i32; 8], a: [i16; 16], b: [i16; 16]) -> [i32; 8] {
+        let products = safe!(_mm256_madd_epi16(bytemuck::must_cast(a), bytemuck::must_cast(b)));
+        bytemuck::must_cast(safe!(_mm256_add_epi32(bytemuck::must_cast(sums), products)))
+    }
+
+    // By instructions: the compiler would interleave several sums, from the loop on that makes them.
+    #[inline(always)]
+    fn sum(self, sums: [i32; 8]) -> i32 {
+        let [low, high]: [__m128i; 2] = bytemuck::must_cast(sums);
+        let four = safe!(_mm_add_epi32(low, high));
+        let two = safe!(_mm_add_epi32(four, _mm_shuffle_epi32::<0x4e>(four)));
+        safe!(_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0xb1>(two))))
     }
 }
 
@@ -60,15 +84,6 @@ pub(crate) const NATIVE: Avx2 = Avx2(());
 /// What the run-time front uses.
 #[cfg(all(target_feature = "avx2", target_feature = "f16c"))]
 pub(crate) const BEST: Avx2 = Avx2(());
-
-/// A safe method from a function of intrinsics. The token `self` or `lanes` proves that the
-/// processor has them, and the functions touch no memory.
-macro_rules! safe {
-    ($call:expr) => {
-        // SAFETY: a token proves AVX2 and F16C; the operands are values.
-        unsafe { $call }
-    };
-}
 
 macro_rules! register {
     ($($V:ident, [$T:ty; $n:literal], $M:ty, $load:expr, $store:expr, $splat:ident, $unzip:ident;)*) => {$(

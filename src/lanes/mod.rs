@@ -121,16 +121,31 @@ pub trait Instructions: Copy {
     /// Calls `f` as a function of its own, in which these instructions may be used: what is inlined into `f` has them,
     /// and nothing else.
     fn enter<A>(self, f: impl FnOnce() -> A) -> A;
+
+    /// Adds the products of neighbours, of which none is the least number.
+    #[inline(always)]
+    fn add_products(self, sums: [i32; 8], a: [i16; 16], b: [i16; 16]) -> [i32; 8] {
+        let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
+        array!(8, |i| sums[i] + product(2 * i) + product(2 * i + 1))
+    }
+
+    /// The sum of all.
+    #[inline(always)]
+    fn sum(self, sums: [i32; 8]) -> i32 {
+        sums.iter().sum()
+    }
 }
 
 /// Tokens of what every processor has.
 macro_rules! plain_instructions {
-    ($L:ty) => {
+    ($L:ty $(, $($own:item)*)?) => {
         impl Instructions for $L {
             #[inline(never)]
             fn enter<A>(self, f: impl FnOnce() -> A) -> A {
                 f()
             }
+
+            $($($own)*)?
         }
     };
 }

@@ -16,7 +16,15 @@ const TILE: usize = if cfg!(target_arch = "x86_64") { 1 } else { 4 };
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Portable;
 
-plain_instructions!(Portable);
+plain_instructions! {
+    Portable,
+
+    #[inline(always)]
+    fn add_products(self, sums: [i32; 8], a: [i16; 16], b: [i16; 16]) -> [i32; 8] {
+        let ([a, b], sums): ([[i16x8; 2]; 2], [i32x4; 2]) = (bytemuck::must_cast([a, b]), bytemuck::must_cast(sums));
+        bytemuck::must_cast(array!(2, |i| sums[i] + a[i].dot(b[i])))
+    }
+}
 
 /// The best lanes that are known when compiling.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c")))]

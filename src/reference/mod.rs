@@ -12,7 +12,7 @@ mod number;
 mod tokens;
 
 pub use number::{Finish, Number, Real, requantized};
-pub use tokens::{attentive_statistics, l2_normalize, tokens};
+pub use tokens::{attentive_statistics, dot, l2_normalize, max_sim, tokens};
 
 /// One axis of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,7 +293,7 @@ impl<T: Number> Eights<T> {
             });
             self.enter(T::add(halves[0], halves[1]));
             (self.n, self.done) = (0, self.done + 1);
-            if self.done % 16 == 0 {
+            if self.done.is_multiple_of(16) {
                 self.total = self.total.map(T::settle);
             }
         }

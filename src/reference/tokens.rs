@@ -77,11 +77,34 @@ fn one(mode: Mode, input: &[f32], keep: &[bool], weights: &[f32], dim: usize, d:
         Mode::Min => -greatest(&mut column().map(|x| -x)),
         Mode::GeneralizedMean { p, floor } => {
             let norm = Norm { p: p.into(), mean: true, floor: Some(floor.into()) };
-            norm.root(add(&mut column().map(|x| norm.power(x))) / n)
+            generalized_mean(&norm, &mut column(), floor, n)
         }
         Mode::LogSumExp => column().reduce(log_add_exp).unwrap_or(0.0),
         Mode::Splade => libm::log1pf(greater(0.0, greatest(&mut column()), false)),
         Mode::MeanStd { .. } | Mode::WeightedMeanStd { .. } => unreachable!("these have two parts"),
+    }
+}
+
+/// The sum of powers as long as it is below 2^120, and from there on the norm so far, in units of 2^32, rounded after each token.
+fn generalized_mean(norm: &Norm, column: &mut dyn Iterator<Item = f32>, floor: f32, n: f32) -> f32 {
+    const UNIT: f64 = (1u64 << 32) as f64;
+    let p = norm.p;
+    let (mut sum, mut far): (f32, Option<f32>) = (0.0, None);
+    for x in column {
+        if far.is_none() && sum + norm.power(x) < (1u128 << 120) as f32 {
+            sum += norm.power(x);
+            continue;
+        }
+        let base = f64::from(if x < floor { floor } else { x });
+        let so_far = far.map_or(libm::pow(sum.into(), 1.0 / p), |far| f64::from(far) * UNIT);
+        let (greater, less) = if so_far > base { (so_far, base) } else { (base, so_far) };
+        let ratio = if less == f64::INFINITY { 1.0 } else { less / greater };
+        let both = greater * libm::pow(1.0 + libm::pow(ratio, p), 1.0 / p);
+        far = Some(if so_far.is_nan() || base.is_nan() { f32::NAN } else { (both / UNIT) as f32 });
+    }
+    match far {
+        Some(far) => (f64::from(far) * UNIT / libm::pow(n.into(), 1.0 / p)) as f32,
+        None => norm.root(sum / n),
     }
 }
 
@@ -179,4 +202,26 @@ fn squares(vector: &[f32]) -> f32 {
         }
     }
     lanes[0]
+}
+
+/// The dot product: products enter lane `i % 16`, then lane `j` takes lane `j + 8`, `j + 4`, `j + 2`, `j + 1`.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0; 16];
+    for (i, (x, y)) in a.iter().zip(b).enumerate() {
+        lanes[i % 16] += x * y;
+    }
+    for half in [8, 4, 2, 1] {
+        for j in 0..half {
+            lanes[j] += lanes[j + half];
+        }
+    }
+    lanes[0]
+}
+
+/// The sum over the query's rows of `dim` elements of the greatest dot product with a row of the document; NaN wins, and a document
+/// without rows gives 0.
+pub fn max_sim<T>(query: &[T], document: &[T], dim: usize, dot: impl Fn(&[T], &[T]) -> f32) -> f32 {
+    let greater = |a: f32, b: f32| if a.is_nan() || a > b { a } else { b };
+    let greatest = |q: &[T]| document.chunks(dim).map(|d| dot(q, d)).reduce(greater);
+    query.chunks(dim).filter_map(greatest).fold(0.0, |sum, greatest| sum + greatest)
 }

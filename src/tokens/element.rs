@@ -1,7 +1,8 @@
 //! What tokens are made of. Everything is computed in `f32`; a type says how it becomes that.
 
 use super::steps::{Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments};
-use crate::dispatch::{Attend, Enter};
+use super::{Tokens, similar};
+use crate::dispatch::{Attend, Enter, Similar};
 use crate::lanes::{Read, Register};
 use bytemuck::Pod;
 
@@ -14,6 +15,7 @@ pub trait TokenElement:
     Pod
     + Default
     + Attend
+    + Similar
     + Enter<Copied>
     + Enter<Add>
     + Enter<AddWeighted>
@@ -40,6 +42,9 @@ pub trait TokenElement:
     /// What elements stand for.
     #[doc(hidden)]
     fn dequantize<L: Read<Self>>(lanes: L, from: &L::From, code: Self::Code) -> L::F;
+    /// The dot products of two rows of a matrix with two of another.
+    #[doc(hidden)]
+    fn dots<L: Read<Self>>(lanes: L, of: [&Tokens<'_, Self>; 2], rows: [[usize; 2]; 2]) -> [[f32; 2]; 2];
 }
 
 mod sealed {
@@ -60,6 +65,11 @@ macro_rules! floats {
             #[inline(always)]
             fn dequantize<L: Read<$T>>(lanes: L, from: &L::From, (): ()) -> L::F {
                 lanes.read(from)
+            }
+
+            #[inline(always)]
+            fn dots<L: Read<$T>>(lanes: L, of: [&Tokens<'_, $T>; 2], rows: [[usize; 2]; 2]) -> [[f32; 2]; 2] {
+                similar::dots(lanes, of, rows)
             }
         }
     )*};
@@ -84,6 +94,11 @@ macro_rules! codes {
             #[inline(always)]
             fn dequantize<L: Read<$T>>(lanes: L, from: &L::From, (scale, zero_point): (f32, i32)) -> L::F {
                 lanes.mul(lanes.read_less(from, zero_point), L::F::splat(lanes, scale))
+            }
+
+            #[inline(always)]
+            fn dots<L: Read<$T>>(lanes: L, of: [&Tokens<'_, $T>; 2], rows: [[usize; 2]; 2]) -> [[f32; 2]; 2] {
+                similar::dots_of_codes(lanes, of, rows)
             }
         }
     )*};

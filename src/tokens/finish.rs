@@ -119,9 +119,9 @@ pub fn pack_bits(vector: &[f32], bits: &mut [u8]) -> Result<(), PoolError> {
 /// assert_eq!(lanepool::tokens::dot(&[1.0, 2.0], &[3.0, 4.0]), 11.0);
 /// ```
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0; 16];
+    let mut lanes = [0.0; LANES];
     let n = a.len().min(b.len());
-    let (a, b) = (a.get(..n).unwrap_or(&[]).as_chunks::<16>(), b.get(..n).unwrap_or(&[]).as_chunks::<16>());
+    let (a, b) = (a.get(..n).unwrap_or(&[]).as_chunks::<LANES>(), b.get(..n).unwrap_or(&[]).as_chunks::<LANES>());
     for (a, b) in a.0.iter().zip(b.0) {
         for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
             *lane += a * b;
@@ -130,7 +130,16 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     for ((lane, a), b) in lanes.iter_mut().zip(a.1).zip(b.1) {
         *lane += a * b;
     }
-    let mut half = 8;
+    merged(lanes)
+}
+
+/// Lanes that products enter, on every instruction set.
+pub(super) const LANES: usize = 16;
+
+/// The sum of all lanes, as a tree.
+#[inline(always)]
+pub(super) fn merged(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
     while half > 0 {
         let (low, high) = lanes.split_at_mut(half);
         low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);

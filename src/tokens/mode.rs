@@ -63,7 +63,8 @@ pub enum Mode {
         /// The least variance.
         floor: f32,
     },
-    /// The mean of powers, and its root. Powers above `f32::MAX` give infinity.
+    /// The mean of powers, and its root. A sum of powers that reaches 2^120 is continued as the norm so far, in `f64` and rounded to `f32` after
+    /// each token: no power overflows.
     GeneralizedMean {
         /// The exponent; above zero. Integers up to 8 are products, others take `pow`.
         p: f32,

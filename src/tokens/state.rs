@@ -25,12 +25,12 @@ use crate::error::{Argument, AxisName, PoolError};
 /// ```
 #[derive(Debug)]
 pub struct TokenState<'s, M: Modes = Mode> {
-    pool: TokenPool<'static, M>,
-    dim: usize,
-    width: usize,
-    cells: &'s mut [f32],
-    stream: Stream,
-    sums: M::Sums,
+    pub(super) pool: TokenPool<'static, M>,
+    pub(super) dim: usize,
+    pub(super) width: usize,
+    pub(super) cells: &'s mut [f32],
+    pub(super) stream: Stream,
+    pub(super) sums: M::Sums,
 }
 
 impl<M: Modes> TokenPool<'_, M> {

@@ -1,7 +1,7 @@
 //! How one more token enters the partial results of its columns.
 
-use crate::lanes::{Floats, Register};
-use crate::reduce::{Norm, Reduce};
+use crate::lanes::{Array, Floats, Register, Scalar};
+use crate::reduce::{Exponent, Norm, Reduce};
 
 /// A step from some tokens to one more.
 pub trait Step: Copy {
@@ -258,9 +258,75 @@ impl<const WEIGHTED: bool> Step for Moments<WEIGHTED> {
     }
 }
 
-/// The sum of powers.
+/// The sum of powers; or, from where it reaches [`AddPower::FAR`], the norm so far, scaled and negated: no sum of powers is negative.
 #[derive(Clone, Copy)]
 pub struct AddPower(pub(super) Norm<f32>);
+
+impl AddPower {
+    /// Sums from here on are far on the way to infinity.
+    const FAR: f32 = (1u128 << 120) as f32;
+    /// What norms are kept in units of, as those of many numbers may exceed all of them: 2^32.
+    const UNIT: f64 = (1u64 << 32) as f64;
+
+    /// Whether a partial result is a sum of powers.
+    #[inline(always)]
+    fn is_sum(cell: f32) -> bool {
+        (0.0..Self::FAR).contains(&cell)
+    }
+
+    #[inline(always)]
+    fn are_sums<L: Floats>(lanes: L, cells: L::F) -> bool {
+        let mut array = <Array<f32, L> as bytemuck::Zeroable>::zeroed();
+        cells.store(lanes, &mut array);
+        array.as_ref().iter().fold(true, |all, cell| all & Self::is_sum(*cell))
+    }
+
+    fn exponent(self) -> f64 {
+        match self.0.exponent {
+            Exponent::Integer(n) => f64::from(n),
+            Exponent::Real(p) => p,
+        }
+    }
+
+    /// With one more element, where a sum may be far.
+    #[cold]
+    #[inline(never)]
+    fn far(self, cell: f32, x: f32) -> f32 {
+        let power = Reduce::<f32, Scalar>::lift(self.0, Scalar, x, 0);
+        let sum = cell + power;
+        if Self::is_sum(cell) && Self::is_sum(sum) {
+            return sum;
+        }
+        self.of_norms(self.norm(cell), f64::from(self.0.base(x)))
+    }
+
+    /// The partial result of both.
+    pub(super) fn both(self, a: f32, b: f32) -> f32 {
+        if [a, b, a + b].into_iter().all(Self::is_sum) { a + b } else { self.of_norms(self.norm(a), self.norm(b)) }
+    }
+
+    fn of_norms(self, a: f64, b: f64) -> f32 {
+        let (greater, less, p) = (if a > b { a } else { b }, if a > b { b } else { a }, self.exponent());
+        if a.is_nan() || b.is_nan() {
+            return f32::NAN;
+        }
+        // Two infinities have no ratio.
+        let ratio = if less.is_infinite() { 1.0 } else { less / greater };
+        (-greater * libm::pow(1.0 + libm::pow(ratio, p), 1.0 / p) / Self::UNIT) as f32
+    }
+
+    fn norm(self, cell: f32) -> f64 {
+        if cell < 0.0 { -f64::from(cell) * Self::UNIT } else { libm::pow(cell.into(), 1.0 / self.exponent()) }
+    }
+
+    /// The result of `count` tokens.
+    pub(super) fn mean(self, cell: f32, count: f32) -> f32 {
+        if cell < 0.0 {
+            return (self.norm(cell) / libm::pow(count.into(), 1.0 / self.exponent())) as f32;
+        }
+        self.0.root(cell / count)
+    }
+}
 
 impl Step for AddPower {
     type Weight = ();
@@ -269,13 +335,16 @@ impl Step for AddPower {
 
     #[inline(always)]
     fn first<L: Floats>(self, lanes: L, x: L::F, (): ()) -> [L::F; 1] {
-        [Reduce::<f32, L>::lift(self.0, lanes, x, 0)]
+        self.next(lanes, [L::F::splat(lanes, 0.0)], x, ())
     }
 
     #[inline(always)]
     fn next<L: Floats>(self, lanes: L, [acc]: [L::F; 1], x: L::F, (): ()) -> [L::F; 1] {
-        let [power] = self.first(lanes, x, ());
-        [lanes.add(acc, power)]
+        let sums = lanes.add(acc, Reduce::<f32, L>::lift(self.0, lanes, x, 0));
+        if Self::are_sums(lanes, sums) && Self::are_sums(lanes, acc) {
+            return [sums];
+        }
+        [acc.zip(x, lanes, |cell, x| self.far(cell, x))]
     }
 }
 

@@ -1,7 +1,7 @@
 //! What has been pooled of a sequence so far; how it becomes the result, and how a later part is merged.
 
 use super::divide::divide;
-use super::steps::{Moment, Rescale, log_add_exp};
+use super::steps::{AddPower, Moment, Rescale, log_add_exp};
 use super::{Empty, Mode, Modes};
 use crate::element::Element;
 use crate::pool::LpNorm;
@@ -46,9 +46,9 @@ pub struct Sums {
     /// Tokens that entered.
     pub(super) count: usize,
     /// Their weights together.
-    total: f32,
+    pub(super) total: f32,
     /// The greatest score.
-    greatest: f32,
+    pub(super) greatest: f32,
 }
 
 impl Sums {
@@ -135,8 +135,8 @@ pub(super) fn finish(mode: Mode, sums: &Sums, empty: Empty, cells: &mut [f32]) {
             cells.iter_mut().for_each(|x| *x = libm::log1pf(positive(*x)));
         }
         Mode::GeneralizedMean { p, floor } => {
-            let norm = norm(p, floor);
-            cells.iter_mut().for_each(|x| *x = norm.root(*x / divisor));
+            let step = AddPower(norm(p, floor));
+            cells.iter_mut().for_each(|x| *x = step.mean(*x, divisor));
         }
         _ if divisor != 1.0 => divide(cells, divisor),
         _ => {}
@@ -176,6 +176,10 @@ pub(super) fn merge(mode: Mode, sums: &mut Sums, cells: &mut [f32], later: &Sums
         Mode::Last => return cells.copy_from_slice(more),
         Mode::Max | Mode::Min | Mode::Splade => each(cells, &|x, y| if x > y || x.is_nan() { x } else { y }),
         Mode::LogSumExp => each(cells, &log_add_exp),
+        Mode::GeneralizedMean { p, floor } => {
+            let step = AddPower(norm(p, floor));
+            each(cells, &|a, b| step.both(a, b));
+        }
         Mode::Attention => {
             let greatest = if later.greatest > sums.greatest { later.greatest } else { sums.greatest };
             let (a, b) = (libm::expf(sums.greatest - greatest), libm::expf(later.greatest - greatest));

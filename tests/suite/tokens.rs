@@ -5,7 +5,7 @@ use lanepool::tokens::{
     self, Bits, CodesI8, CodesU8, Converted, Empty, Encoded, Encoding, Ids, Keep, L2_EPSILON, Mode, Positions,
     Sequences, TokenElement, TokenPool, Tokens, by,
 };
-use lanepool::{Argument, Isa, PoolError, Quantization, reference};
+use lanepool::{Argument, AxisName, Isa, PoolError, Quantization, reference};
 
 const X: [f32; 6] = [1.0, -2.0, 3.0, 4.0, 9.0, -9.0];
 
@@ -894,4 +894,240 @@ fn modes_by_the_names_of_files() {
     }
     assert_eq!([gguf(1), gguf(2), gguf(3)], [Ok(Mode::Mean), Ok(Mode::First), Ok(Mode::Last)]);
     assert!([0, 4, 5, u32::MAX].iter().all(|number| matches!(gguf(*number), Err(PoolError::Attribute { .. }))));
+}
+
+/// Documents of several lengths, one after the other, and where they start.
+const DOCUMENTS: [usize; 7] = [0, 1, 3, 3, 10, 11, 44];
+
+#[test]
+fn documents_are_compared_as_in_the_reference() {
+    fn check<T: TokenElement>(
+        random: &mut Random,
+        draw: impl Fn(&mut Random) -> T,
+        dot: impl Fn(&[T], &[T]) -> f32 + Copy,
+    ) {
+        for dim in [1, 7, 15, 16, 17, 40, 128, 131] {
+            for queries in [0, 1, 2, 5, 33] {
+                let query: Vec<T> = (0..queries * dim).map(|_| draw(random)).collect();
+                let documents: Vec<T> = (0..44 * dim).map(|_| draw(random)).collect();
+                let want: Vec<f32> = DOCUMENTS
+                    .windows(2)
+                    .map(|ends| reference::max_sim(&query, &documents[ends[0] * dim..ends[1] * dim], dim, dot))
+                    .collect();
+                // The same rows column by column.
+                let turned: Vec<T> = (0..44 * dim).map(|i| documents[i % 44 * dim + i / 44]).collect();
+                for isa in isas() {
+                    let q = Tokens::new(&query, [queries, dim]).unwrap();
+                    for d in [Tokens::new(&documents, [44, dim]), Tokens::width_major(&turned, [44, dim])] {
+                        let mut scores = [SENTINEL; 6];
+                        tokens::max_sim_on(isa, q, d.unwrap(), Sequences::offsets(&DOCUMENTS), &mut scores).unwrap();
+                        assert_eq!(scores, want[..], "{dim} {queries} {isa}");
+                    }
+                }
+            }
+        }
+    }
+    let mut random = Random(5);
+    let float = |random: &mut Random| random.below(2001) as f32 / 300.0 - 3.3;
+    check(&mut random, float, reference::dot);
+    let widened = |a: &[half::f16], b: &[half::f16]| {
+        let [a, b] = [a, b].map(|of| of.iter().map(|x| x.to_f32()).collect::<Vec<f32>>());
+        reference::dot(&a, &b)
+    };
+    check(&mut random, |random| half::f16::from_f32(float(random)), widened);
+    let exact = |a: &[i8], b: &[i8]| a.iter().zip(b).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum::<i64>() as f32;
+    check(&mut random, |random| random.next() as i8, exact);
+    let exact = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum::<i64>() as f32;
+    check(&mut random, |random| random.next() as u8, exact);
+}
+
+#[test]
+fn compared_codes_are_exact_before_they_are_scaled() {
+    // More elements than 32 bits hold the products of.
+    let dim = 40_000;
+    let (query, documents) = (vec![255u8; dim], vec![255u8; 2 * dim]);
+    let of =
+        |data, tokens, scale| Tokens::new(data, [tokens, dim]).unwrap().quantized(Quantization::new(scale, 0)).unwrap();
+    let scales = [0.5f32, 0.75];
+    let rows = Tokens::new(&documents, [2, dim]).unwrap().quantized_rows(&scales, 0).unwrap();
+    for isa in isas() {
+        let mut scores = [0.0; 2];
+        tokens::max_sim_on(isa, of(&query, 1, 0.25), rows, Sequences::padded(2, 1), &mut scores).unwrap();
+        assert_eq!(scores, scales.map(|scale| (255.0 * 255.0 * dim as f64) as f32 * 0.25 * scale), "{isa}");
+    }
+    // Zero points are taken off exactly.
+    let query = Tokens::new(&[-128i8, 127], [1, 2]).unwrap().quantized(Quantization::new(1.0, 127)).unwrap();
+    let document = Tokens::new(&[127i8, -128], [1, 2]).unwrap().quantized(Quantization::new(1.0, -128)).unwrap();
+    let mut score = [0.0];
+    tokens::max_sim(query, document, Sequences::padded(1, 1), &mut score).unwrap();
+    assert_eq!(score, [-255.0 * 255.0]);
+}
+
+#[test]
+fn documents_that_cannot_be_compared() {
+    let [two, three] = [2, 3].map(|dim| Tokens::new(&[1.0f32; 6], [6 / dim, dim]).unwrap());
+    let mut scores = [SENTINEL; 2];
+    let (argument, axis, expected, given) = (Argument::Input, AxisName::Dim, 2, 3);
+    let refused = tokens::max_sim(two, three, Sequences::offsets(&[0usize, 1, 2]), &mut scores);
+    assert_eq!(refused, Err(PoolError::Shape { argument, axis, expected, given }));
+    let refused = tokens::max_sim(two, two, Sequences::offsets(&[0usize, 1, 4]), &mut scores);
+    assert_eq!(refused, Err(PoolError::Sequence { sequence: 1, tokens: 3 }));
+    let refused = tokens::max_sim(two, two, Sequences::offsets(&[0usize, 3]), &mut scores);
+    assert_eq!(refused, Err(PoolError::Length { argument: Argument::Scores, expected: 1, given: 2 }));
+    assert_eq!(scores, [SENTINEL; 2]);
+    // NaN wins, wherever it stands.
+    for at in 0..3 {
+        let mut document = [1.0f32; 3];
+        document[at] = f32::NAN;
+        let document = Tokens::new(&document, [3, 1]).unwrap();
+        tokens::max_sim(Tokens::new(&[1.0], [1, 1]).unwrap(), document, Sequences::padded(1, 3), &mut scores[..1])
+            .unwrap();
+        assert!(scores[0].is_nan());
+    }
+    // Tokens without elements, of which there may be any number.
+    let none = Tokens::new(&[0.0f32; 0], [usize::MAX, 0]).unwrap();
+    tokens::max_sim(none, none, Sequences::padded(1, usize::MAX), &mut scores[..1]).unwrap();
+    assert_eq!(scores[0], 0.0);
+}
+
+#[test]
+fn sparse_vectors_equal_a_sort() {
+    use lanepool::tokens::Entry;
+    let mut random = Random(11);
+    for len in [0, 1, 2, 7, 100, 3000] {
+        // Few values, so that there are ties; and some that are above nothing.
+        let of = |n: usize| [-1.0, 0.0, 0.5, 1.5, f32::NAN, f32::INFINITY, n as f32 / 4.0][n % 7];
+        let x: Vec<f32> = (0..len).map(|_| of(random.below(40))).collect();
+        for threshold in [0.0, 0.5, f32::NEG_INFINITY, f32::INFINITY, f32::NAN] {
+            let entry = |(index, &value): (usize, &f32)| Entry { index: index as u32, value };
+            let mut all: Vec<Entry> = x.iter().enumerate().map(entry).filter(|e| e.value > threshold).collect();
+            for room in [0, 1, 2, 3, 10, len, len + 3] {
+                let untouched = Entry { index: 77, value: SENTINEL };
+                let mut got = vec![untouched; room];
+                assert_eq!(tokens::above(&x, threshold, &mut got), all.len());
+                let written = room.min(all.len());
+                assert_eq!(got[..written], all[..written]);
+                assert!(got[written..].iter().all(|entry| *entry == untouched));
+            }
+            all.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.index.cmp(&b.index)));
+            for room in [0, 1, 2, 3, 10, len, len + 3] {
+                let untouched = Entry { index: 77, value: SENTINEL };
+                let mut got = vec![untouched; room];
+                let written = room.min(all.len());
+                assert_eq!(tokens::largest(&x, threshold, &mut got), written);
+                assert_eq!(got[..written], all[..written], "{len} {threshold} {room}");
+                assert!(got[written..].iter().all(|entry| *entry == untouched));
+            }
+        }
+    }
+}
+
+/// A stream that is saved and restored anywhere has the bits of one that is not; what is saved says of which pool it is.
+#[test]
+fn streams_are_saved_and_restored() {
+    let mut random = Random(3);
+    let (count, dim) = (9, 5);
+    let (x, weights) = (random.floats(count * dim), random.floats(count));
+    let tokens = |range: core::ops::Range<usize>| {
+        Tokens::new(&x[range.start * dim..range.end * dim], [range.len(), dim]).unwrap()
+    };
+    for mode in TOKEN_MODES {
+        let pool = TokenPool::new([mode, Mode::Max]).l2_normalize(L2_EPSILON);
+        let weights = |range: core::ops::Range<usize>| if mode.needs_weights() { &weights[range] } else { &[] };
+        let len = pool.output_len(dim).unwrap();
+        let mut want = vec![SENTINEL; len];
+        let mut whole = pool.start_after(2, dim, &mut want).unwrap();
+        whole.push_block(tokens(0..count), Keep::all(), weights(0..count)).unwrap();
+        let pooled = whole.finish();
+        for at in 0..=count {
+            let mut cells = vec![SENTINEL; len];
+            let mut state = pool.start_after(2, dim, &mut cells).unwrap();
+            state.push_block(tokens(0..at), Keep::all(), weights(0..at)).unwrap();
+            let mut saved = vec![0; state.saved_len()];
+            state.save(&mut saved).unwrap();
+            let mut cells = vec![SENTINEL; len];
+            let mut state = pool.restore(&saved, dim, &mut cells).unwrap();
+            state.push_block(tokens(at..count), Keep::all(), weights(at..count)).unwrap();
+            assert_eq!(state.finish(), pooled, "{mode:?}");
+            assert_same(&cells, &want, leaves_zeros_open(mode), (mode, at));
+        }
+    }
+    let pool = TokenPool::new(Mode::GeneralizedMean { p: 3.0, floor: 1e-6 });
+    let mut cells = [0.0; 2];
+    let mut state = pool.start(2, &mut cells).unwrap();
+    state.push(&[1.0f32, 2.0]).unwrap();
+    let mut saved = vec![0; state.saved_len()];
+    assert!(state.save(&mut saved[1..]).is_err());
+    state.save(&mut saved).unwrap();
+    let refused = |pool: TokenPool<'static>, saved: &[u8], dim: usize, reason: &'static str| {
+        let mut cells = vec![SENTINEL; pool.output_len(dim).unwrap()];
+        assert_eq!(pool.restore(saved, dim, &mut cells).err(), Some(PoolError::Saved { reason }));
+        assert!(cells.iter().all(|&cell| cell == SENTINEL));
+    };
+    // Every byte matters.
+    for i in 0..saved.len() {
+        let mut other = saved.clone();
+        other[i] ^= 16;
+        let reason = match i {
+            0..4 => "is none of a streaming pool",
+            4..8 => "is of another version",
+            _ => "is damaged",
+        };
+        refused(pool, &other, 2, reason);
+    }
+    refused(pool, &saved[..saved.len() - 1], 2, "is damaged");
+    refused(pool, &saved[..3], 2, "is none of a streaming pool");
+    let others = "is of other modes or dimensions";
+    refused(pool, &saved, 3, others);
+    refused(pool.truncate(1), &saved, 2, others);
+    refused(TokenPool::new(Mode::GeneralizedMean { p: 2.0, floor: 1e-6 }), &saved, 2, others);
+    refused(TokenPool::new(Mode::Mean), &saved, 2, others);
+}
+
+/// No power overflows, in a stream or a merge either: against the mean of powers in f64, relative to the greatest.
+#[test]
+fn generalized_means_of_large_numbers() {
+    let textbook = |x: &[f64], p: f64| {
+        let greatest = x.iter().copied().fold(0.0, f64::max);
+        greatest * (x.iter().map(|x| (x / greatest).powf(p)).sum::<f64>() / x.len() as f64).powf(1.0 / p)
+    };
+    let mut random = Random(17);
+    for p in [1.0, 2.0, 3.0, 8.0, 2.5, 30.0] {
+        for scale in [1.0, 1e10, 1e20, 3e37] {
+            let (count, dim) = (40, 19);
+            let x: Vec<f32> = (0..count * dim).map(|_| (random.below(1000) as f32 + 1.0) / 100.0 * scale).collect();
+            let pool = TokenPool::new(Mode::GeneralizedMean { p, floor: 1e-6 });
+            let tokens = Tokens::new(&x, [count, dim]).unwrap();
+            let mut want = vec![SENTINEL; dim];
+            let keep = vec![true; count];
+            reference::tokens(Mode::GeneralizedMean { p, floor: 1e-6 }, &x, &keep, &[], Empty::Zeros, &mut want);
+            for isa in isas() {
+                let mut y = vec![SENTINEL; dim];
+                pool.run_on(isa, tokens, Keep::all(), &mut y).unwrap();
+                assert_same(&y, &want, false, (isa, p, scale));
+            }
+            for d in 0..dim {
+                let column: Vec<f64> = (0..count).map(|t| f64::from(x[t * dim + d])).collect();
+                let exact = textbook(&column, p.into());
+                assert!((f64::from(want[d]) / exact - 1.0).abs() < 1e-5, "{p} {scale} {} {exact}", want[d]);
+            }
+            let (mut first, mut second) = (vec![SENTINEL; dim], vec![SENTINEL; dim]);
+            let mut early = pool.start(dim, &mut first).unwrap();
+            early.push_block(Tokens::new(&x[..7 * dim], [7, dim]).unwrap(), Keep::all(), &[]).unwrap();
+            let mut late = pool.start(dim, &mut second).unwrap();
+            late.push_block(Tokens::new(&x[7 * dim..], [count - 7, dim]).unwrap(), Keep::all(), &[]).unwrap();
+            early.merge(&late).unwrap();
+            assert_eq!(early.finish(), count);
+            for (y, want) in first.iter().zip(&want) {
+                assert!((y / want - 1.0).abs() < 1e-5, "{p} {scale} {y} {want}");
+            }
+        }
+    }
+    // What is no number, or infinite, stays so.
+    let pool = TokenPool::new(Mode::GeneralizedMean { p: 3.0, floor: 1e-6 });
+    for (x, want) in [([1e30, f32::INFINITY, f32::INFINITY], f32::INFINITY), ([1e30, f32::NAN, 1e30], f32::NAN)] {
+        let mut y = [0.0];
+        pool.run(Tokens::new(&x, [3, 1]).unwrap(), Keep::all(), &mut y).unwrap();
+        assert_same(&y, &[want], false, x);
+    }
 }
