@@ -13,21 +13,15 @@
 //!
 //! // The node test: two by two values, whose indices count in 4x4, into 5x5.
 //! let (values, indices) = ([5.0f32, 6.0, 7.0, 8.0], [5u32, 7, 13, 15]);
-//! let unpooled = |at: [usize; 2], crop: Option<[usize; 2]>| {
+//! let unpooled = |[rows, cols]: [usize; 2]| {
 //!     let mut y = [0.0; 25];
-//!     let mut output = ViewMut::nchw(&mut y, [1, 1, 5, 5])?;
-//!     let [x, i] = ([1, 1, 2, 2], [1, 1, 2, 2]);
-//!     match crop {
-//!         Some([rows, cols]) => {
-//!             let mut part = output.crop([0..rows, 0..cols])?;
-//!             max_unpool(View::nchw(&values, x)?, View::nchw(&indices, i)?, IndexLayout::Tensor, &mut part)?;
-//!         }
-//!         None => max_unpool(View::nchw(&values, x)?, View::nchw(&indices, i)?, IndexLayout::Tensor, &mut output)?,
-//!     }
-//!     Ok::<_, lanepool::PoolError>(y[5 * at[0] + at[1]])
+//!     let mut output = ViewMut::nchw(&mut y, [1, 1, 5, 5])?.crop([0..rows, 0..cols])?;
+//!     let (values, indices) = (View::nchw(&values, [1, 1, 2, 2])?, View::nchw(&indices, [1, 1, 2, 2])?);
+//!     max_unpool(values, indices, IndexLayout::Tensor, &mut output)?;
+//!     Ok::<_, lanepool::PoolError>(y)
 //! };
-//! assert_eq!(unpooled([1, 0], None)?, 5.0);
-//! assert_eq!(unpooled([1, 1], Some([4, 4]))?, 5.0);
+//! // By ONNX Runtime, and by the node test.
+//! assert_eq!((unpooled([5, 5])?[5], unpooled([4, 4])?[5 + 1]), (5.0, 5.0));
 //! # Ok::<(), lanepool::PoolError>(())
 //! ```
 
@@ -105,7 +99,7 @@ impl AutoPad {
 /// ```
 ///
 /// ONNX allows padding as wide as the window, and so windows without a cell. What they give it defines for averages that count padding
-/// alone, 0. Here such windows are [`PoolError::EmptyWindow`](crate::PoolError::EmptyWindow) until
+/// alone, 0. Here such windows are [`PoolError::EmptyWindow`] until
 /// [`empty_value`](crate::Pool::empty_value) says what they give: 0 there, negative infinity or the least code for ONNX Runtime's maxima.
 ///
 /// Definition: ONNX `MaxPool`, `AveragePool`, `LpPool`, opsets 1 to 22.
