@@ -16,7 +16,7 @@ use super::patches::Patches;
 use super::tile::{Elements, Fill, Outputs, Passes, Traits};
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
-use crate::access::{Block, Column, NOTHING, Run, RunMut, Runs, RunsMut, scatter};
+use crate::access::{Block, Column, NOTHING, Run, RunMut, Runs, RunsMut, scatter_slice};
 use crate::element::Element;
 use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, hidden, prefetch};
 use crate::reduce::{Reduce, Reducer, Tile};
@@ -188,7 +188,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Direct for Pass<'_, '_, '_, T, L,
 impl<T: Element, L: Lanes<T>, R: Reducer<T>> Fill for Pass<'_, '_, '_, T, L, R> {
     fn fill(&mut self, to: usize, step: usize, n: usize) {
         for i in 0..n {
-            scatter(self.work.output, to + i * step, 1, 1, &[self.work.fill]);
+            scatter_slice(self.work.output, to + i * step, 1, &[self.work.fill]);
         }
     }
 }

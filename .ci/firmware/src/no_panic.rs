@@ -6,6 +6,7 @@
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use lanepool::fixed::{self, Pool2d};
+use lanepool::tokens::{self, Entry, Keep, Mode, Sequences, TokenPool, Tokens};
 use lanepool::{AvgPool, GlobalAvgPool, MaxPool, PoolError, View, ViewMut, Window};
 
 unsafe extern "C" {
@@ -43,6 +44,19 @@ fn run_time(
     GlobalAvgPool::new().run(image, &mut ViewMut::nchw(g, [n, c, 1, 1])?)
 }
 
+/// Tokens by any mode, put aside and taken up again; documents that are compared, and the largest elements.
+fn of_tokens(mode: Mode, x: &[f32], offsets: &[u32], y: &mut [f32], saved: &mut [u8]) -> Result<usize, PoolError> {
+    let tokens = Tokens::new(x, [x.len() / y.len().max(1), y.len()])?;
+    TokenPool::new(mode).run(tokens, Keep::all(), y)?;
+    let mut state = TokenPool::new(mode).start(tokens.dim(), y)?;
+    state.push_block(tokens, Keep::length(offsets.len()), x)?;
+    state.save(saved)?;
+    let count = TokenPool::new(mode).restore(saved, tokens.dim(), y)?.finish();
+    tokens::max_sim(tokens, tokens, Sequences::offsets(offsets), y)?;
+    let mut entries = [Entry::default(); 4];
+    Ok(count + tokens::above(x, 0.5, &mut entries) + tokens::largest(x, 0.5, &mut entries))
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     let bytes = black_box([1i8; 256]);
@@ -62,5 +76,9 @@ extern "C" fn _start() -> ! {
     let mut mean = [0.0; 4];
     fixed::mean_tokens(&black_box([[1.0; 4]; 8]), &mut mean);
     black_box(mean);
+
+    let (mode, offsets, mut bytes) = (black_box(Mode::Mean), black_box([0, 3, 5]), black_box([0; 256]));
+    let done = of_tokens(mode, &floats, &offsets, results.get_mut(..8).unwrap_or(&mut []), &mut bytes);
+    black_box((done.is_ok(), results, bytes));
     loop {}
 }
