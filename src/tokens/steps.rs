@@ -274,11 +274,17 @@ impl AddPower {
         (0.0..Self::FAR).contains(&cell)
     }
 
+    /// Whether partial results are sums, and are with one more power: no power is negative.
     #[inline(always)]
-    fn are_sums<L: Floats>(lanes: L, cells: L::F) -> bool {
-        let mut array = <Array<f32, L> as bytemuck::Zeroable>::zeroed();
-        cells.store(lanes, &mut array);
-        array.as_ref().iter().fold(true, |all, cell| all & Self::is_sum(*cell))
+    fn are_sums<L: Floats>(lanes: L, before: L::F, after: L::F) -> bool {
+        let [mut cells, mut sums] = [<Array<f32, L> as bytemuck::Zeroable>::zeroed(); 2];
+        before.store(lanes, &mut cells);
+        after.store(lanes, &mut sums);
+        cells
+            .as_ref()
+            .iter()
+            .zip(sums.as_ref())
+            .fold(true, |all, (cell, sum)| all & (*cell >= 0.0) & (*sum < Self::FAR))
     }
 
     fn exponent(self) -> f64 {
@@ -341,7 +347,7 @@ impl Step for AddPower {
     #[inline(always)]
     fn next<L: Floats>(self, lanes: L, [acc]: [L::F; 1], x: L::F, (): ()) -> [L::F; 1] {
         let sums = lanes.add(acc, Reduce::<f32, L>::lift(self.0, lanes, x, 0));
-        if Self::are_sums(lanes, sums) && Self::are_sums(lanes, acc) {
+        if Self::are_sums(lanes, acc, sums) {
             return [sums];
         }
         [acc.zip(x, lanes, |cell, x| self.far(cell, x))]
