@@ -446,6 +446,16 @@ pub(crate) enum Exponent {
     Real(f64),
 }
 
+impl Exponent {
+    /// As a number.
+    pub(crate) fn value(self) -> f64 {
+        match self {
+            Self::Integer(n) => f64::from(n),
+            Self::Real(p) => p,
+        }
+    }
+}
+
 impl<S: Real> Norm<S> {
     #[inline(always)]
     pub(crate) fn base(&self, x: S) -> S {
@@ -462,8 +472,7 @@ impl<S: Real> Norm<S> {
         match self.exponent {
             Exponent::Integer(1) => sum,
             Exponent::Integer(2) => sum.sqrt(),
-            Exponent::Integer(n) => S::from_f64(libm::pow(sum.to_f64(), 1.0 / f64::from(n))),
-            Exponent::Real(p) => S::from_f64(libm::pow(sum.to_f64(), 1.0 / p)),
+            exponent => S::from_f64(libm::pow(sum.to_f64(), 1.0 / exponent.value())),
         }
     }
 }

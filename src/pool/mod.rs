@@ -243,12 +243,11 @@ impl<T: Element, const D: usize> AvgPool<T, D> {
     ///
     /// Definition: ONNX Runtime `QLinearAveragePool`, of which this is the exact result (in `f64`). It adds
     /// the zero point before it rounds, and being in `f32` can miss where the exact quotient is a tie.
-    pub const fn requantize(mut self, from: Quantization, to: Quantization) -> Self
+    pub const fn requantize(self, from: Quantization, to: Quantization) -> Self
     where
         T: Integer,
     {
-        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroFirst });
-        self
+        self.requantized(Requantize { from, to, rule: Rule::ZeroFirst })
     }
 }
 
@@ -258,9 +257,8 @@ impl<T: Integer> GlobalAvgPool<T> {
     /// of the output's codes.
     ///
     /// Definition: ONNX Runtime `QLinearGlobalAveragePool`, XNNPACK's `f32`-scaled mean; computed in `f64`.
-    pub const fn requantize(mut self, from: Quantization, to: Quantization) -> Self {
-        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroLast });
-        self
+    pub const fn requantize(self, from: Quantization, to: Quantization) -> Self {
+        self.requantized(Requantize { from, to, rule: Rule::ZeroLast })
     }
 
     /// As [`GlobalAvgPool::requantize`], but with a multiplier of 31 bits and a shift, which each round:
@@ -268,9 +266,8 @@ impl<T: Integer> GlobalAvgPool<T> {
     ///
     /// Definition: `QuantizedMeanOrSum` with `MultiplyByQuantizedMultiplier`, rounded twice. TFLite's
     /// optimised kernels and XNNPACK differ from it, and from each other, in some last places.
-    pub const fn requantize_fixed_point(mut self, from: Quantization, to: Quantization) -> Self {
-        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::FixedPoint });
-        self
+    pub const fn requantize_fixed_point(self, from: Quantization, to: Quantization) -> Self {
+        self.requantized(Requantize { from, to, rule: Rule::FixedPoint })
     }
 }
 
@@ -279,15 +276,13 @@ impl<T: Integer, const D: usize> AdaptiveAvgPool<T, D> {
     ///
     /// PyTorch's quantised adaptive averages have two readings, by what computes them; they differ where a quotient is a tie and the
     /// zero point odd. For the other one see [`AdaptiveAvgPool::requantize_zero_last`].
-    pub const fn requantize(mut self, from: Quantization, to: Quantization) -> Self {
-        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroFirst });
-        self
+    pub const fn requantize(self, from: Quantization, to: Quantization) -> Self {
+        self.requantized(Requantize { from, to, rule: Rule::ZeroFirst })
     }
 
     /// As [`GlobalAvgPool::requantize`]: the zero point is added after rounding.
-    pub const fn requantize_zero_last(mut self, from: Quantization, to: Quantization) -> Self {
-        self.operation.finish.requantize = Some(Requantize { from, to, rule: Rule::ZeroLast });
-        self
+    pub const fn requantize_zero_last(self, from: Quantization, to: Quantization) -> Self {
+        self.requantized(Requantize { from, to, rule: Rule::ZeroLast })
     }
 }
 
@@ -295,6 +290,11 @@ impl<T: Integer, G> Pool<Average, T, G> {
     /// Where quotients go that lie between two integers. Requantising rounds in its own way.
     pub const fn rounding(mut self, rounding: Rounding) -> Self {
         self.operation.finish.rounding = rounding;
+        self
+    }
+
+    const fn requantized(mut self, requantize: Requantize) -> Self {
+        self.operation.finish.requantize = Some(requantize);
         self
     }
 }

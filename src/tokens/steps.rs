@@ -1,7 +1,7 @@
 //! How one more token enters the partial results of its columns.
 
 use crate::lanes::{Array, Floats, Register, Scalar};
-use crate::reduce::{Exponent, Norm, Reduce};
+use crate::reduce::{Norm, Reduce};
 
 /// A step from some tokens to one more.
 pub trait Step: Copy {
@@ -288,10 +288,7 @@ impl AddPower {
     }
 
     fn exponent(self) -> f64 {
-        match self.0.exponent {
-            Exponent::Integer(n) => f64::from(n),
-            Exponent::Real(p) => p,
-        }
+        self.0.exponent.value()
     }
 
     /// With one more element, where a sum may be far.
