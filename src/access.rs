@@ -441,9 +441,10 @@ impl<'a, T: Pod, A: Pod> Writer<'a, T, A> {
 /// Copies up to a whole array of elements that lie `step` apart; the rest stays zero. Must be inlined: LLVM 22
 /// was seen to load the array that a call returned as an aligned vector from a slot that is not.
 #[inline(always)]
-pub(crate) fn gather<T: Pod, A: Pod + AsMut<[T]>>(data: &[T], at: usize, step: usize, n: usize) -> A {
+pub(crate) fn gather<T: Pod, A: Pod>(data: &[T], at: usize, step: usize, n: usize) -> A {
     let mut array = A::zeroed();
-    for (i, to) in array.as_mut().iter_mut().take(n).enumerate() {
+    let elements: &mut [T] = bytemuck::must_cast_slice_mut(core::slice::from_mut(&mut array));
+    for (i, to) in elements.iter_mut().take(n).enumerate() {
         debug_assert!(at + i * step < data.len());
         if let Some(from) = data.get(at + i * step) {
             *to = *from;

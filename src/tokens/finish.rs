@@ -4,6 +4,7 @@ use super::check_length;
 use super::divide::divide;
 use crate::element::Float;
 use crate::error::{Argument, PoolError};
+use crate::lanes::VIRTUAL_LANES as LANES;
 
 /// The least length by which PyTorch divides when it normalises.
 pub const L2_EPSILON: f32 = 1e-12;
@@ -132,9 +133,6 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     }
     merged(lanes)
 }
-
-/// Lanes that products enter, on every instruction set.
-pub(super) const LANES: usize = 16;
 
 /// The sum of all lanes, as a tree.
 #[inline(always)]

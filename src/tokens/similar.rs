@@ -8,12 +8,13 @@
 //!         q
 //! ```
 
-use super::finish::{LANES, merged};
+use super::finish::merged;
 use super::{Offset, Sequences, TokenElement, Tokens, check_length};
 use crate::access::{RowsReader, gather};
 use crate::dispatch::Isa;
 use crate::error::{Argument, AxisName, PoolError};
-use crate::lanes::{Array, Floats, Instructions, Lanes, Read, Register, array};
+use crate::lanes::{Array, Floats, Instructions, Lanes, Read, Register, Scalar, VIRTUAL_LANES as LANES, array};
+use bytemuck::Pod;
 use core::ops::Range;
 
 /// Tokens of a query whose greatest products are found together: the document is read once for all of them.
@@ -112,7 +113,7 @@ pub(crate) fn similarity<T: TokenElement, L: Read<T>>(
                 for (q, dots) in of_query.into_iter().zip(dots) {
                     for dot in dots {
                         let greatest = &mut greatest[q % TOGETHER];
-                        *greatest = if *greatest >= dot || greatest.is_nan() { *greatest } else { dot };
+                        *greatest = Lanes::<f32>::maximum(Scalar, *greatest, dot);
                     }
                 }
                 q += 2;
@@ -148,33 +149,45 @@ fn dots_by<T: TokenElement, L: Read<T>, const K: usize>(
     of: [&Tokens<'_, T>; 2],
     rows: [[usize; 2]; 2],
 ) -> [[f32; 2]; 2] {
-    let (dim, n) = (of[0].dim(), <L as Lanes<f32>>::N);
-    let codes = array!(2, |m| array!(2, |r| of[m].code(rows[m][r])));
     let mut sums = [[[L::F::splat(lanes, 0.0); K]; 2]; 2];
-    let mut c = 0;
+    each_step::<T, [L::From; K]>(
+        of,
+        rows,
+        #[inline(always)]
+        |from, _| {
+            let steps = array!(2, |m| array!(2, |r| array!(K, |k| lanes.read(&from[m][r][k]))));
+            sums = entered(lanes, sums, &steps);
+        },
+    );
+    array!(2, |q| array!(2, |d| merged(lanes_of(lanes, sums[q][d]))))
+}
+
+/// Calls `step` for two rows of a matrix and two of another, as many elements of each at a time as there are lanes; and how many of these are
+/// of the rows, after which there are zeros.
+#[inline(always)]
+fn each_step<T: TokenElement, A: Pod>(
+    of: [&Tokens<'_, T>; 2],
+    rows: [[usize; 2]; 2],
+    mut step: impl FnMut([[&A; 2]; 2], usize),
+) {
+    let (dim, mut c) = (of[0].dim(), 0);
     let readers = array!(2, |m| RowsReader::<T, 2>::new(of[m].data, dim, |r| of[m].row(rows[m][r])));
     if let ([Some(a), Some(b)], [1, 1]) = (&readers, of.map(|tokens| tokens.step)) {
-        while let (Some(a), Some(b)) = (a.columns::<[L::From; K]>(c), b.columns::<[L::From; K]>(c)) {
+        while let (Some(a), Some(b)) = (a.columns::<A>(c), b.columns::<A>(c)) {
             let (mut a, mut b) = (a.each(), b.each());
             let (Some(a0), Some(a1), Some(b0), Some(b1)) = (a.next(), a.next(), b.next(), b.next()) else { break };
-            let from = [[a0, a1], [b0, b1]];
-            let steps = array!(2, |m| array!(2, |r| array!(K, |k| T::dequantize(lanes, &from[m][r][k], codes[m][r]))));
-            sums = entered(lanes, sums, &steps);
+            step([[a0, a1], [b0, b1]], LANES);
             c += LANES;
         }
     }
     // What is left of the rows, or all of such as lie apart.
     while c < dim {
-        let steps = array!(2, |m| array!(2, |r| array!(K, |k| {
-            let (tokens, from) = (of[m], c + k * n);
-            let at = tokens.row(rows[m][r]) + from * tokens.step;
-            let elements: L::From = gather(tokens.data, at, tokens.step, dim.saturating_sub(from).min(n));
-            T::dequantize(lanes, &elements, codes[m][r])
-        })));
-        sums = entered(lanes, sums, &steps);
+        let n = LANES.min(dim - c);
+        let copies: [[A; 2]; 2] =
+            array!(2, |m| array!(2, |r| gather(of[m].data, of[m].row(rows[m][r]) + c * of[m].step, of[m].step, n)));
+        step([[&copies[0][0], &copies[0][1]], [&copies[1][0], &copies[1][1]]], n);
         c += LANES;
     }
-    array!(2, |q| array!(2, |d| merged(lanes_of(lanes, sums[q][d]))))
 }
 
 /// Adds the products of each pair of rows.
@@ -209,52 +222,43 @@ pub(super) fn dots_of_codes<T: TokenElement<Code = (f32, i32)> + Into<i16>, L: I
     of: [&Tokens<'_, T>; 2],
     rows: [[usize; 2]; 2],
 ) -> [[f32; 2]; 2] {
-    let dim = of[0].dim();
     let codes = array!(2, |m| array!(2, |r| of[m].code(rows[m][r])));
-    let readers = array!(2, |m| RowsReader::<T, 2>::new(of[m].data, dim, |r| of[m].row(rows[m][r])));
-    let (mut all, mut c) = ([[0i64; 2]; 2], 0);
-    while c < dim {
-        // As many as whose products fit 32 bits together.
-        let end = dim.min(c + (1 << 12));
-        let mut sums = [[[0i32; LANES / 2]; 2]; 2];
-        if let ([Some(a), Some(b)], [1, 1]) = (&readers, of.map(|tokens| tokens.step)) {
-            while c + LANES <= end
-                && let (Some(a), Some(b)) = (a.columns::<[T; LANES]>(c), b.columns::<[T; LANES]>(c))
-            {
-                let (mut a, mut b) = (a.each(), b.each());
-                let (Some(a0), Some(a1), Some(b0), Some(b1)) = (a.next(), a.next(), b.next(), b.next()) else { break };
-                let from = [[a0, a1], [b0, b1]];
-                let steps = array!(2, |m| array!(2, |r| less(from[m][r], codes[m][r].1)));
-                sums = entered_codes(lanes, sums, &steps);
-                c += LANES;
+    let (mut all, mut sums, mut steps) = ([[0i64; 2]; 2], [[[0i32; LANES / 2]; 2]; 2], 0);
+    each_step::<T, [T; LANES]>(
+        of,
+        rows,
+        #[inline(always)]
+        |from, n| {
+            if steps == STEPS {
+                all = added(lanes, all, &sums);
+                (sums, steps) = ([[[0; LANES / 2]; 2]; 2], 0);
             }
-        }
-        while c < end {
-            let steps = array!(2, |m| array!(2, |r| {
-                let (tokens, n) = (of[m], LANES.min(end - c));
-                let at = tokens.row(rows[m][r]) + c * tokens.step;
-                let mut wide = less(&gather::<T, [T; LANES]>(tokens.data, at, tokens.step, n), codes[m][r].1);
-                wide.iter_mut().skip(n).for_each(|x| *x = 0);
-                wide
-            }));
-            sums = entered_codes(lanes, sums, &steps);
-            c += LANES;
-        }
-        for q in 0..2 {
-            for d in 0..2 {
-                all[q][d] += i64::from(lanes.sum(sums[q][d]));
-            }
-        }
-    }
+            let wide = array!(2, |m| array!(2, |r| less(from[m][r], codes[m][r].1, n)));
+            (sums, steps) = (entered_codes(lanes, sums, &wide), steps + 1);
+        },
+    );
+    all = added(lanes, all, &sums);
     array!(2, |q| array!(2, |d| all[q][d] as f32 * codes[0][q].0 * codes[1][d].0))
 }
 
-/// Codes less their zero point, which is a code too.
+/// Steps whose products fit 32 bits together.
+const STEPS: usize = 256;
+
+/// Adds the sums of some steps.
 #[inline(always)]
-fn less<T: Copy + Into<i16>>(codes: &[T; LANES], zero_point: i32) -> [i16; LANES] {
+fn added<L: Instructions>(lanes: L, all: [[i64; 2]; 2], sums: &[[[i32; LANES / 2]; 2]; 2]) -> [[i64; 2]; 2] {
+    array!(2, |q| array!(2, |d| all[q][d] + i64::from(lanes.sum(sums[q][d]))))
+}
+
+/// The first `n` codes less their zero point, which is a code too, and zeros.
+#[inline(always)]
+fn less<T: Copy + Into<i16>>(codes: &[T; LANES], zero_point: i32, n: usize) -> [i16; LANES] {
     let mut wide = [0; LANES];
     for (to, code) in wide.iter_mut().zip(codes) {
         *to = (*code).into().wrapping_sub(zero_point as i16);
+    }
+    if n < LANES {
+        wide.iter_mut().skip(n).for_each(|x| *x = 0);
     }
     wide
 }
