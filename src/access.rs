@@ -479,7 +479,9 @@ pub(crate) fn scatter<T: Pod, A: AsRef<[T]>>(data: &mut [T], at: usize, step: us
 pub(crate) const SCRATCH: usize =
     if cfg!(any(target_pointer_width = "64", target_feature = "simd128")) { 17_408 } else { 768 };
 
-/// Room for partial results on the stack, of which only as much is made as is used.
+/// Room for partial results on the stack, of which only as much is made as is used. Where vectors are wide, none of them crosses a line
+/// of the cache.
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
 pub(crate) struct Scratch([MaybeUninit<u64>; SCRATCH / 8]);
 
 impl Scratch {

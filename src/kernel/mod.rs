@@ -14,6 +14,7 @@
 //! | `repair` | | norms whose powers overflow or vanish |
 //! | `numbers_alone` | | maxima that pass over NaN, where a window has one |
 
+mod columns;
 mod lines;
 mod numbers;
 pub(crate) mod numbers_alone;
@@ -99,6 +100,8 @@ enum Walk {
     Tile(tile::Shape),
     /// Windows straight from the input: of all channels at once, if these are `together`, and by vectors, if these are as many.
     Windows { together: bool, by_vectors: bool, patches: Option<Border> },
+    /// Column by column of many channels.
+    Columns,
     /// Tap after tap, as there are too many for a partial result.
     Taps { together: bool },
 }
@@ -124,6 +127,9 @@ impl Walk {
         {
             return Self::Tile(shape);
         }
+        if tile.is_some() && patches.is_none() && side_by_side && columns::suit(job, traits.element) {
+            return Self::Columns;
+        }
         let by_vectors = side_by_side && traits.lanes > 1;
         Self::Windows { together: by_vectors || adjacent && job.to.strides.channel == 1, by_vectors, patches }
     }
@@ -140,7 +146,11 @@ where
     let [lines, columns] = [job.axes[0].kernel.saturating_mul(job.axes[1].kernel), job.axes[2].kernel];
     let tile: Option<ShapeOf> = if const { has_tile::<T, L>() } { Some(tile::Shape::of) } else { None };
     let walk = Walk::of(job, &traits, tile, !R::HAS_TOTALS || R::is_small(lines, columns));
-    let room = if let Walk::Tile(shape) = &walk { shape.cells(&traits) } else { 0 };
+    let room = match &walk {
+        Walk::Tile(shape) => shape.cells(&traits),
+        Walk::Columns => columns::CELLS,
+        _ => 0,
+    };
     let (mut cells, mut side) = (Scratch::new(), Scratch::new());
     let mut tile = Tile { cells: &mut [], side: &mut [] };
     if const { has_tile::<T, L>() } {
@@ -155,6 +165,10 @@ where
         Walk::Taps { .. } if R::HAS_TOTALS => taps::one_by_one(reduce, work),
         Walk::Tile(shape) if const { has_tile::<T, L>() } => {
             tile::walk(job, &traits, &shape, &mut passes::Pass { lanes, reduce, work, beside, tile });
+        }
+        Walk::Columns if const { has_tile::<T, L>() } => {
+            let passes = &mut passes::Pass { lanes, reduce, work, beside, tile };
+            windows::walk(job, true, None, &mut columns::ByColumns { passes, lanes: L::N });
         }
         Walk::Windows { by_vectors: true, patches, .. } => {
             windows::walk(job, true, patches, &mut passes::Pass { lanes, reduce, work, beside, tile });

@@ -41,6 +41,7 @@ pub(super) struct Pass<'p, 'w, 't, T: Element, L: Lanes<T>, R: Reducer<T>> {
 /// What the walk must know.
 pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
     Traits {
+        element: size_of::<T>(),
         cell: size_of::<R::Cell>().max(size_of::<R::Side>()),
         lanes: L::N,
         slack: WIDE * L::N,
@@ -101,6 +102,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
     fn fold(&mut self, runs: &Elements, lines: usize, slices: Line) -> bool {
         let folded = if const { tuned::<T, L, R>() } {
             match [slices.count, lines] {
+                _ if runs.more => self.lines::<0>(runs, lines, slices),
                 [1, 2] => self.lines::<2>(runs, lines, slices),
                 [1, 3] => self.lines::<3>(runs, lines, slices),
                 [1, _] if runs.len <= L::N => self.short_lines(runs, lines),
@@ -372,8 +374,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     let (from, mut tile) = (from.run(run)?, tile.run(run)?);
                     let (number, cells, many) = (runs.number_of(run), runs.cells, LINES == 0);
                     each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
-                        let acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, i, number, cells, slices, many)?;
-                        write(lanes, reduce, acc, tile.at(i)?);
+                        let mut acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, i, number, cells, slices, many)?;
+                        let to = tile.at(i)?;
+                        if many && runs.more {
+                            let left = read(lanes, reduce, (&*to.0, &*to.1));
+                            acc = array!(V, |v| reduce.merge_columns(lanes, left[v], acc[v]));
+                        }
+                        write(lanes, reduce, acc, to);
                     });
                 });
                 Some(())

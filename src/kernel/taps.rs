@@ -12,11 +12,18 @@
 
 use super::lines::{Line, Lines, Load, fold, lift, merge, tree};
 use super::{Work, put};
-use crate::access::{EndReader, Reader, scatter};
+use crate::access::{Block, EndReader, NOTHING, Reader, RowsReader, Runs, gather, scatter};
 use crate::element::Element;
-use crate::lanes::{Array, Lanes, array};
+use crate::lanes::{Array, Lanes, Register, array};
 use crate::reduce::{Reduce, Reducer, SETTLED};
 use crate::window::Taps;
+use bytemuck::Zeroable;
+
+/// Vectors of channels whose totals are kept side by side.
+const VECTORS: usize = 32;
+
+/// Most eights that enter a total together, where there is room for more than one.
+const GROUP: usize = 4;
 
 /// Pools every window, element by element: the same code for every instruction set.
 #[inline(never)]
@@ -117,14 +124,20 @@ struct Pixel<'p, 'w, T: Element, L: Lanes<T>, R: Reducer<T>, const FIXED: bool> 
 }
 
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, T, L, R, FIXED> {
-    /// Vectors side by side. Where there are totals, lanes of one element go side by side only if none is needed: its code is long.
-    const WIDE: usize = if R::IS_LIGHT && (L::N > 1 || FIXED) { L::TILE } else { 1 };
+    /// Vectors side by side. Of runtime shapes only few windows have no total here: those that are clipped.
+    const WIDE: usize = if R::IS_LIGHT && FIXED { L::TILE } else { 1 };
 
     #[inline(always)]
     fn channels(&mut self, channels: usize) {
+        if R::HAS_TOTALS && !self.small {
+            return if const { L::N > 1 && R::IS_LIGHT } {
+                self.totals::<VECTORS>(channels);
+            } else {
+                self.totals::<1>(channels);
+            };
+        }
         let mut c = 0;
         if const { Self::WIDE == 4 }
-            && (L::N > 1 || self.small)
             && let Some(reader) = Reader::<T, [Array<T, L>; 4]>::new(self.work.input)
         {
             while c + 4 * L::N <= channels {
@@ -148,29 +161,18 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
         }
     }
 
-    /// `n` channels from channel `c` on.
+    /// `n` channels from channel `c` on, of a window that needs no total.
     #[inline(always)]
     fn pool<const V: usize>(&mut self, data: &impl Load<T, L, V>, c: usize, n: usize) {
         let (lanes, reduce, step) = (self.lanes, self.reduce, self.work.job.to.strides.channel);
-        // Lanes of one element go side by side only where no total is needed: its code is long.
-        let results = if !R::HAS_TOTALS || const { V > 1 && L::N == 1 } || self.small {
-            // The common windows without loops over their taps.
-            let few = FIXED && L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
-            let acc = match (few, self.lines.rows.count, self.column.count) {
-                (true, 2, 2) => self.few::<2, 2, V>(data, c),
-                (true, 3, 3) => self.few::<3, 3, V>(data, c),
-                _ => self.columns(data, c),
-            };
-            array!(V, |v| reduce.finish(lanes, acc[v], &self.by))
-        } else {
-            lanes.enter(
-                #[inline(always)]
-                || {
-                    let totals = self.eights(data, c);
-                    array!(V, |v| reduce.finish_total(lanes, totals[v], &self.by))
-                },
-            )
+        // The common windows without loops over their taps.
+        let few = FIXED && L::TILE > 1 && R::IS_LIGHT && self.lines.depth.count == 1;
+        let acc = match (few, self.lines.rows.count, self.column.count) {
+            (true, 2, 2) => self.few::<2, 2, V>(data, c),
+            (true, 3, 3) => self.few::<3, 3, V>(data, c),
+            _ => self.columns(data, c),
         };
+        let results = array!(V, |v| reduce.finish(lanes, acc[v], &self.by));
         put::<T, L, V>(lanes, results, self.work.output, self.to + c * step, step, n);
     }
 
@@ -223,83 +225,147 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool> Pixel<'_, '_, 
         }
     }
 
-    /// Eight taps after eight, row by row; those that are left one by one.
+    /// Eight taps after eight, row by row; those that are left one by one: each time of as many channels as `K` vectors hold, such
+    /// that what is read next follows what was read.
     #[inline(always)]
-    fn eights<const V: usize>(&self, data: &impl Load<T, L, V>, c: usize) -> [R::Total; V] {
-        let mut walk =
-            Walk { lines: self.lines, column: self.column, at: [0; 3], from: self.lines.from.wrapping_add(c) };
-        let count = |line: Line| line.count;
-        let mut left =
-            count(self.lines.depth).saturating_mul(count(self.lines.rows)).saturating_mul(count(self.column));
-        let (mut total, mut eights) = (None, 0usize);
-        while left >= 8 {
-            let mut acc = self.eight(data, &mut walk);
-            left -= 8;
-            let mut more = 1;
-            while more < R::EIGHTS && left >= 8 {
-                acc = self.both(acc, self.eight(data, &mut walk));
-                (more, left) = (more + 1, left - 8);
-            }
-            let entered = self.enter(total, acc);
-            eights += 1;
-            let settles = eights.is_multiple_of(SETTLED);
-            total = Some(if settles { array!(V, |v| self.reduce.settle(self.lanes, entered[v])) } else { entered });
-        }
-        while left > 0 {
-            let acc = self.one(data, walk.next());
-            total = Some(self.enter(total, acc));
-            left -= 1;
-        }
-        match total {
-            Some(total) => total,
-            // There is a tap; this is for the compiler.
-            None => self.enter(None, self.one(data, walk.next())),
-        }
-    }
-
-    #[inline(always)]
-    fn enter<const V: usize>(&self, total: Option<[R::Total; V]>, acc: [R::Acc; V]) -> [R::Total; V] {
-        match total {
-            Some(total) => array!(V, |v| self.reduce.enter(self.lanes, total[v], acc[v])),
-            None => array!(V, |v| self.reduce.total(self.lanes, acc[v])),
-        }
-    }
-
-    #[inline(always)]
-    fn both<const V: usize>(&self, a: [R::Acc; V], b: [R::Acc; V]) -> [R::Acc; V] {
-        array!(V, |v| self.reduce.merge(self.lanes, a[v], b[v]))
-    }
-
-    /// Neighbours, then neighbours of these, then both halves.
-    #[inline(always)]
-    fn eight<const V: usize>(&self, data: &impl Load<T, L, V>, walk: &mut Walk) -> [R::Acc; V] {
-        let at = walk.eight();
-        if !R::IS_LIGHT {
-            // In a loop, for each tap is long.
-            let mut taps = [self.one(data, at[0]); 8];
-            for (tap, at) in taps.iter_mut().zip(at).skip(1) {
-                *tap = self.one(data, at);
-            }
-            return tree(
-                taps,
+    fn totals<const K: usize>(&mut self, channels: usize) {
+        let (lanes, step) = (self.lanes, self.work.job.to.strides.channel);
+        // The last vector overlaps its neighbour rather than leave a tail, if there is one.
+        let last = channels.saturating_sub(L::N);
+        for first in (0..channels).step_by(K * L::N) {
+            let mut totals = [self.reduce.total(lanes, self.reduce.empty(lanes)); K];
+            let n = (channels - first).div_ceil(L::N).min(K);
+            let totals = totals.get_mut(..n).unwrap_or_default();
+            let at = |k: usize| (first + k * L::N).min(last);
+            let done = lanes.enter(
                 #[inline(always)]
-                |a, b| self.both(a, b),
+                || self.eights(totals, [first, last]),
             );
+            debug_assert!(done.is_some(), "the channels are in the input");
+            for (k, total) in totals.iter().enumerate() {
+                let result = lanes.enter(
+                    #[inline(always)]
+                    || self.reduce.finish_total(lanes, *total, &self.by),
+                );
+                put::<T, L, 1>(lanes, [result], self.work.output, self.to + at(k) * step, step, L::N.min(channels));
+            }
         }
-        let half = self.four(data, [at[0], at[1], at[2], at[3]]);
-        self.both(half, self.four(data, [at[4], at[5], at[6], at[7]]))
     }
 
+    /// Adds all taps of vectors that start at channel `first` and after it, at most at channel `last`.
     #[inline(always)]
-    fn four<const V: usize>(&self, data: &impl Load<T, L, V>, at: [usize; 4]) -> [R::Acc; V] {
-        let half = self.both(self.one(data, at[0]), self.one(data, at[1]));
-        self.both(half, self.both(self.one(data, at[2]), self.one(data, at[3])))
+    fn eights(&self, totals: &mut [R::Total], [first, last]: [usize; 2]) -> Option<()> {
+        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+        let mut walk = Walk { lines: self.lines, column: self.column, at: [0; 3], from: self.lines.from };
+        let Lines { depth, rows, .. } = self.lines;
+        let mut left = depth.count.saturating_mul(rows.count).saturating_mul(self.column.count);
+        let mut copies = [<Array<T, L> as Zeroable>::zeroed(); 8];
+        let (mut eights, width) = (0, last + L::N);
+        while left >= 8 {
+            let row = if const { L::N > 1 && R::IS_LIGHT } { self.row(&walk, width) } else { None };
+            if let Some((runs, [groups, together])) = row {
+                for group in 0..groups {
+                    self.add(totals, [first, last], &mut eights, |channel| {
+                        let mut acc = self.eight(runs.run([group, 0])?.column::<_, ()>(channel)?.map(|(x, ())| x))?;
+                        for more in 1..together {
+                            let column = runs.run([group, more])?.column::<_, ()>(channel)?;
+                            acc = reduce.merge(lanes, acc, self.eight(column.map(|(x, ())| x))?);
+                        }
+                        Some(acc)
+                    })?;
+                }
+                left -= 8 * groups * together;
+                walk.skip(8 * groups * together);
+            } else {
+                let rows = self.rows(walk.eight(), width, &mut copies)?;
+                left -= 8;
+                self.add(totals, [first, last], &mut eights, |channel| self.eight(rows.columns(channel)?.each()))?;
+            }
+        }
+        let data = EndReader::<T, Array<T, L>>::new(data);
+        for _ in 0..left {
+            let tap = walk.next();
+            self.add(totals, [first, last], &mut 0, |channel| {
+                let [x] = data.load(lanes, tap.wrapping_add(channel));
+                Some(reduce.lift(lanes, x, self.lines.number))
+            })?;
+        }
+        Some(())
     }
 
+    /// Adds a partial result to the total of each vector.
     #[inline(always)]
-    fn one<const V: usize>(&self, data: &impl Load<T, L, V>, at: usize) -> [R::Acc; V] {
-        let vectors = data.load(self.lanes, at);
-        array!(V, |v| self.reduce.lift(self.lanes, vectors[v], self.lines.number))
+    fn add(
+        &self,
+        totals: &mut [R::Total],
+        [first, last]: [usize; 2],
+        entered: &mut usize,
+        partial: impl Fn(usize) -> Option<R::Acc>,
+    ) -> Option<()> {
+        let mut channel = first;
+        for total in &mut *totals {
+            *total = self.reduce.enter(self.lanes, *total, partial(channel.min(last))?);
+            channel += L::N;
+        }
+        *entered += 1;
+        if entered.is_multiple_of(SETTLED) {
+            for total in totals {
+                *total = self.reduce.settle(self.lanes, *total);
+            }
+        }
+        Some(())
+    }
+
+    /// The eights that are left of a row, of which as many enter together as a partial result has room for; fewer where those of a vector
+    /// would reach past the end of the input.
+    #[inline(always)]
+    fn row(&self, walk: &Walk, width: usize) -> Option<(Runs<'_, T, ()>, [usize; 2])> {
+        let (eights, step) = (self.column.count.saturating_sub(walk.at[2]) / 8, self.column.step);
+        let together = eights.min(const { if R::EIGHTS < GROUP { R::EIGHTS } else { GROUP } });
+        let (mut groups, eight) = (eights.checked_div(together)?, step.wrapping_mul(8));
+        let from = [eight.wrapping_mul(together), eight];
+        while groups > 0 {
+            let block = Block { count: [groups, together], from, to: [0; 2] };
+            if let Some(runs) = Runs::new((self.work.input, &NOTHING), &block, walk.from, [8, step], width) {
+                return Some((runs, [groups, together]));
+            }
+            groups /= 2;
+        }
+        None
+    }
+
+    /// As many elements of eight taps; from copies, where those of a vector would reach past the end of the input.
+    #[inline(always)]
+    fn rows<'r>(
+        &'r self,
+        taps: [usize; 8],
+        width: usize,
+        copies: &'r mut [Array<T, L>; 8],
+    ) -> Option<RowsReader<'r, T, 8>> {
+        let data = self.work.input;
+        if width > L::N || taps.iter().all(|tap| tap.saturating_add(L::N) <= data.len()) {
+            return RowsReader::new(data, width, |i| taps[i]);
+        }
+        for (tap, copy) in taps.iter().zip(copies.iter_mut()) {
+            *copy = gather(data, *tap, 1, data.len().saturating_sub(*tap));
+        }
+        RowsReader::new(bytemuck::must_cast_slice(copies), L::N, |i| i * L::N)
+    }
+
+    /// Neighbours, then neighbours of these, then both halves: of eight vectors.
+    #[inline(always)]
+    fn eight<'r>(&self, mut arrays: impl Iterator<Item = &'r Array<T, L>>) -> Option<R::Acc> {
+        let mut next = || Some(self.reduce.lift(self.lanes, L::V::load(self.lanes, arrays.next()?), self.lines.number));
+        // Of heavy ones in a loop, for each tap is long.
+        let mut taps = [next()?; 8];
+        for tap in taps.iter_mut().skip(1) {
+            *tap = next()?;
+        }
+        Some(tree(
+            taps,
+            #[inline(always)]
+            |a, b| self.reduce.merge(self.lanes, a, b),
+        ))
     }
 }
 
@@ -329,6 +395,15 @@ impl Walk {
             *at = self.next();
         }
         eight
+    }
+
+    /// Goes past `n` taps of a row.
+    #[inline(never)]
+    fn skip(&mut self, n: usize) {
+        let before = n - 1;
+        self.at[2] += before;
+        self.from = self.from.wrapping_add(self.column.step.wrapping_mul(before));
+        self.next();
     }
 
     /// The element of the next tap.

@@ -30,7 +30,8 @@ const DOUBLES: usize = 6;
 /// What the walk must know of a reducer and its lanes.
 #[derive(Clone, Copy)]
 pub(super) struct Traits {
-    /// Bytes of a partial result.
+    /// Bytes of an element, and of a partial result.
+    pub(super) element: usize,
     pub(super) cell: usize,
     /// Elements of a vector, and cells that may be written past the end.
     pub(super) lanes: usize,
@@ -152,6 +153,8 @@ pub(super) struct Elements {
     pub(super) apart: usize,
     /// Whether what comes after a run is not to be written.
     pub(super) exact: bool,
+    /// Whether they are a column on the right of what is in the tile.
+    pub(super) more: bool,
     /// Cell of the plane that the first run's line starts with; cells to the next run along both axes, and to the line below.
     pub(super) number: u32,
     pub(super) numbers: [u32; 2],
@@ -543,7 +546,7 @@ impl Part<'_> {
         let to = self.row_at(rows.start) + lead * width;
         let Line { step: apart, cells, .. } = lines.rows;
         let exact = len < self.traits.lanes && self.shape.together && width != step;
-        Elements { block, from, to, len, step, apart, exact, number: lines.number, numbers, cells }
+        Elements { block, from, to, len, step, apart, exact, more: false, number: lines.number, numbers, cells }
     }
 
     /// Fills the padding of the tile: before what is written over it, but after what is written past its end.

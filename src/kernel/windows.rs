@@ -93,6 +93,7 @@ fn pool(
         step: 1,
         apart: lines.rows.step,
         exact: false,
+        more: false,
         number: lines.number.wrapping_add(before as u32),
         numbers: [row_axis.stride.wrapping_mul(from.shape.spatial[2]) as u32, 0],
         cells: lines.rows.cells,
