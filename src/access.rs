@@ -333,6 +333,8 @@ impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Iterator for Column<'a, C, S, A, B> {
         self.left = self.left.checked_sub(1)?;
         // SAFETY: there was one left, so `at` is inside the slice, with the elements of an array after it.
         let cells = unsafe { self.cells.as_ptr().add(self.at) };
+        // SAFETY: it points into a slice, which is nowhere null. Else an `Option` of what is here would be looked at again.
+        unsafe { core::hint::assert_unchecked(!cells.is_null()) };
         // SAFETY: so it is in what lies beside.
         let side = unsafe { self.side.as_ptr().add(self.at) };
         self.at = self.at.wrapping_add(self.step);
@@ -393,6 +395,8 @@ impl<C: Pod, S: Pod> RunMut<'_, C, S> {
         let at = self.span.array::<C, S, A, B>(i)?;
         // SAFETY: an array starts here, and its elements are in the slice.
         let cells = unsafe { self.cells.as_mut_ptr().add(at) };
+        // SAFETY: it points into a slice, which is nowhere null. Else an `Option` of what is here would be looked at again.
+        unsafe { core::hint::assert_unchecked(!cells.is_null()) };
         // SAFETY: so are those beside it.
         let side = unsafe { self.side.as_mut_ptr().add(at) };
         // SAFETY: as in `Reader::at`; the borrow of `self` makes this the only reference.

@@ -9,7 +9,8 @@
 //!             below   [ run ] . [ run ] . [ run ]  ->  outputs: all taps of each run at once
 //! ```
 //!
-//! Numbers that are common (two or three lines, or columns) are constants of a loop; others share one.
+//! Numbers that are common (two or three lines, or columns) are constants of a loop; others share one. Each function makes its own copies of
+//! what it uses within its lanes: what lies behind a reference would be read again for each vector.
 
 use super::lines::{Line, lift, merge, vectors};
 use super::patches::Patches;
@@ -103,6 +104,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         let folded = if const { tuned::<T, L, R>() } {
             match [slices.count, lines] {
                 _ if runs.more => self.lines::<0>(runs, lines, slices),
+                [1, 1] => self.lines::<1>(runs, lines, slices),
                 [1, 2] => self.lines::<2>(runs, lines, slices),
                 [1, 3] => self.lines::<3>(runs, lines, slices),
                 [1, _] if runs.len <= L::N => self.short_lines(runs, lines),
@@ -123,8 +125,12 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
     }
 
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) {
-        if const { tuned::<T, L, R>() } && taps == 2 {
-            self.in_place::<2>(len, taps, apart, dilation);
+        if const { tuned::<T, L, R>() } {
+            match taps {
+                2 => self.in_place::<2>(len, taps, apart, dilation),
+                3 => self.in_place::<3>(len, taps, apart, dilation),
+                _ => self.in_place::<0>(len, taps, apart, dilation),
+            };
         } else {
             self.in_place::<0>(len, taps, apart, dilation);
         }
@@ -358,10 +364,10 @@ impl<L: Copy, R: Copy> Window<L, R> {
 impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
     /// Folds `LINES`, or as many as there are, slice after slice; `None` if they reach past the end of the input.
     fn lines<const LINES: usize>(&mut self, runs: &Elements, lines: usize, slices: Line) -> Option<()> {
-        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
                 // Of their own, for the compiler to know what they are.
                 let slices = Line { count: if LINES > 0 { 1 } else { slices.count }, ..slices };
                 let lines = if LINES > 0 { LINES } else { lines };
@@ -390,10 +396,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// The same for runs that are no longer than a vector: with less around each of them.
     fn short_lines(&mut self, runs: &Elements, lines: usize) -> Option<()> {
-        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
                 let Elements { block, cells, .. } = *runs;
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], L::N)?;
                 let mut tile = RunsMut::new(self.tile.write(), &block, runs.to, [1, 0], L::N)?;
@@ -411,10 +417,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// Folds each `TAPS` cells, or as many as there are, into the first of them.
     fn in_place<const TAPS: usize>(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) -> Option<()> {
-        let (lanes, reduce) = (self.lanes, self.reduce);
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce) = (self.lanes, self.reduce);
                 let window = Window { lanes, reduce, first: 0, dilation, many: TAPS == 0 };
                 let (taps, whole) = (if TAPS > 0 { TAPS } else { taps }, len.next_multiple_of(L::N));
                 let one = &Block { count: [1; 2], from: [0; 2], to: [0; 2] };
@@ -433,14 +439,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// Results of windows of `TAPS` columns, or of as many as there are.
     fn columns<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
-        let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
                 let Outputs { block, apart, len, first, dilation, .. } = *outputs;
                 let taps = if TAPS > 0 { TAPS } else { outputs.taps };
-                let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], len.max(L::N))?;
+                // The same length as that of the results, where it is known: then it is looked at once.
+                let whole = if TAPS > 0 { len } else { len.max(L::N) };
+                let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], whole)?;
                 let mut nothing = NOTHING;
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, TAPS > 0)?;
                 let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
@@ -459,10 +467,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// Results of every other window of `TAPS` columns.
     fn columns_halved<const TAPS: usize>(&mut self, outputs: &Outputs) -> Option<()> {
-        let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
                 let Outputs { block, apart, len, first, dilation, .. } = *outputs;
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [TAPS, apart], 2 * len)?;
@@ -495,11 +503,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// Windows of two columns and two lines, straight from these.
     fn lines_halved(&mut self, runs: &Elements, outputs: &Outputs) -> Option<()> {
-        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        let beside = &mut *self.beside;
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+                let beside = &mut *self.beside;
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
                 let (block, len) = (runs.block, outputs.len);
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [2, runs.apart], 2 * len)?;
@@ -536,11 +544,11 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
 
     /// Windows of `ROWS` and `COLUMNS`, or of as many as there are: each column from top to bottom, then from left to right.
     fn window<const ROWS: usize, const COLUMNS: usize>(&mut self, windows: &Windows, outputs: &Outputs) -> Option<()> {
-        let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-        let beside = &mut *self.beside;
-        lanes.enter(
+        self.lanes.enter(
             #[inline(always)]
             || {
+                let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
+                let beside = &mut *self.beside;
                 let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
                 let Windows { runs, mut lines, mut depth, mut columns } = *windows;
                 let (len, block) = (runs.len, outputs.block);

@@ -24,8 +24,8 @@ use core::ops::Range;
 
 /// Rows of outputs that are worth a narrower tile.
 const ROWS: usize = 2;
-/// Columns from which on a maximum is folded by doubling.
-const DOUBLES: usize = 6;
+/// Columns, or lines, of which a maximum is folded in a few steps, each of three that were folded before.
+const MANY: usize = 4;
 
 /// What the walk must know of a reducer and its lanes.
 #[derive(Clone, Copy)]
@@ -62,6 +62,8 @@ pub(super) struct Shape {
     outputs: usize,
     rows: usize,
     planes: usize,
+    /// Rows of the tile below these. Where there are some, its rows are those of the input at first, and are then folded in it.
+    below: usize,
     /// Cells from a row to the next.
     pitch: usize,
     /// Whether runs are shorter than a vector: then there is room for one after each row.
@@ -111,8 +113,11 @@ impl Shape {
         let real = columns.saturating_sub(cols.pad_start).min(cols.input);
         let short = !is_whole_row || real.saturating_mul(width) < traits.lanes;
         let regular = cols.output.saturating_mul(cols.stride);
+        // Whether rows share most of their lines, of which each is then folded in the tile.
+        let shares = traits.twice && !together && is_whole_row && !short && rows.stride == 1 && rows.kernel >= MANY;
         // Nothing of the tile is outside the input, and results follow each other.
         let flat = !traits.beside
+            && !shares
             && is_whole_row
             && width == channels
             && (!together || strides.spatial[2] == width)
@@ -128,15 +133,17 @@ impl Shape {
             (_, true) => columns.checked_mul(width)? + traits.lanes,
         };
         let fits = room.checked_div(pitch).unwrap_or(1).max(1);
-        let tile_rows = if is_whole_row { fits.min(rows.output) } else { fits.min(2) };
+        // But not where as many lines again would lie between tiles.
+        let below = if shares && fits / 2 >= rows.span - 1 { rows.span - 1 } else { 0 };
+        let tile_rows = if is_whole_row { (fits - below).min(rows.output) } else { fits.min(2) };
         let is_whole_plane = !together && tile_rows == rows.output;
-        let planes = if is_whole_plane { fits.checked_div(rows.output)?.min(shape.channels).max(1) } else { 1 };
-        Some(Self { together, width, outputs, rows: tile_rows, planes, pitch, short, flat })
+        let planes = if is_whole_plane { fits.checked_div(rows.output + below)?.min(shape.channels).max(1) } else { 1 };
+        Some(Self { together, width, outputs, rows: tile_rows, planes, below, pitch, short, flat })
     }
 
     /// Cells of the tile.
     pub(super) fn cells(&self, traits: &Traits) -> usize {
-        self.pitch * self.rows * self.planes + 2 * traits.slack
+        self.pitch * (self.rows + self.below) * self.planes + 2 * traits.slack
     }
 }
 
@@ -352,7 +359,11 @@ impl Part<'_> {
         if !padded {
             self.pad(passes, false);
         }
-        classes.clone().for_each(|rows| self.fold(passes, rows));
+        if self.shape.below > 0 {
+            self.fold_in_tile(passes);
+        } else {
+            classes.clone().for_each(|rows| self.fold(passes, rows));
+        }
         if self.shape.short {
             self.pad(passes, true);
         }
@@ -364,7 +375,7 @@ impl Part<'_> {
         let columns = self.prepare(passes);
         classes.for_each(|rows| self.inner(passes, rows, columns));
         self.fill_empty(passes);
-        columns == self.raw() && !self.shape.short
+        columns == self.raw() && !self.shape.short && self.shape.below == 0
     }
 
     /// Whether windows are pairs of columns that lie side by side, and nothing of them is outside the input.
@@ -495,32 +506,49 @@ impl Part<'_> {
         (y - self.rows.start) * self.shape.pitch
     }
 
+    /// Rows of a plane in the tile.
+    fn tile_rows(&self) -> usize {
+        self.rows.len() + self.shape.below
+    }
+
     /// Cells from a plane of the tile to the next.
     fn plane_pitch(&self) -> usize {
-        self.rows.len() * self.shape.pitch
+        self.tile_rows() * self.shape.pitch
     }
 
     /// Columns of the tile: before the first real one, those, and all; and the first real column of the input.
-    #[inline(never)]
     fn extents(&self) -> ([usize; 3], usize) {
-        let cols = &self.job.axes[2];
-        let start = self.cols.start * cols.stride;
-        let columns = (self.cols.len() - 1) * cols.stride + cols.span;
-        let lead = cols.pad_start.saturating_sub(start).min(columns);
-        let first = (start + lead).saturating_sub(cols.pad_start).min(cols.input);
-        ([lead, (columns - lead).min(cols.input - first), columns], first)
+        extents(&self.job.axes[2], &self.cols)
     }
 
     /// Folds the lines of rows that have as many.
     #[inline(never)]
     fn fold(&self, passes: &mut dyn Passes, rows: Range<usize>) {
         let Some(y) = rows.clone().next() else { return };
-        let taps = self.taps(y);
-        if taps.iter().any(|taps| taps.real == 0) {
+        self.fold_lines(passes, &rows, self.taps(y));
+    }
+
+    /// Folds the lines of the input below each other in the tile, all that rows of outputs share of them once.
+    #[inline(never)]
+    fn fold_in_tile(&self, passes: &mut dyn Passes) {
+        let (rows, pitch) = (&self.job.axes[1], self.shape.pitch);
+        let ([lead, real, _], start) = extents(rows, &self.rows);
+        let first = self.rows.start + lead;
+        self.fold_lines(passes, &(first..first + real), [self.depth_taps(), Taps { start, real: 1, padded: 1 }]);
+        let len = self.planes() * self.plane_pitch() - self.shape.below * pitch;
+        let lines = Columns { taps: rows.kernel, apart: rows.dilation * pitch, skip: 0 };
+        let two = fold_most(passes, len, lines);
+        passes.fold_in_place(len, two.taps, two.apart, 0);
+    }
+
+    /// Folds the lines of rows, of which the first has these taps.
+    #[inline(never)]
+    fn fold_lines(&self, passes: &mut dyn Passes, rows: &Range<usize>, taps: [Taps; 2]) {
+        if rows.is_empty() || taps.iter().any(|taps| taps.real == 0) {
             return;
         }
         let lines = Lines::of(self.job, [self.first[0], self.first[1]], taps);
-        let runs = self.elements(&rows, &lines);
+        let runs = self.elements(rows, &lines);
         // The longer axis is walked inside the other one.
         let runs = if runs.block.count[1] == 1 { runs.swapped() } else { runs };
         fold_all(passes, &runs, lines.rows.count, lines.depth);
@@ -556,9 +584,14 @@ impl Part<'_> {
         if !self.traits.pads {
             return;
         }
-        let count = [self.planes(), self.rows.len()];
-        let block = Block { count, from: [0; 2], to: [self.plane_pitch(), self.shape.pitch] };
+        let (plane_pitch, pitch) = (self.plane_pitch(), self.shape.pitch);
+        let block = Block { count: [self.planes(), self.tile_rows()], from: [0; 2], to: [plane_pitch, pitch] };
         let width = self.width();
+        if self.shape.below > 0 {
+            // Where rows of the tile are those of the input, whole ones are outside of it.
+            let all = Block { count: [1; 2], ..block };
+            return passes.pad(&all, 0, self.planes() * self.plane_pitch());
+        }
         if !after && lead > 0 {
             passes.pad(&block, 0, lead * width);
         }
@@ -656,23 +689,16 @@ impl Part<'_> {
         }
     }
 
-    /// Many columns are folded by doubling, and the outputs of few channels are put side by side, in all rows of the tile.
+    /// Many columns are folded in a few steps, and the outputs of few channels are put side by side, in all rows of the tile.
     #[inline(never)]
     fn prepare(&self, passes: &mut dyn Passes) -> Columns {
         let mut columns = self.raw();
         let (width, outputs) = (self.width(), self.cols.len());
         // To the last output of the last row.
-        let rows = self.planes() * self.rows.len();
+        let rows = self.planes() * self.tile_rows();
         let len = (rows - 1) * self.shape.pitch + (outputs - 1) * columns.skip + width;
-        if self.traits.twice && columns.taps >= DOUBLES {
-            // Two columns are folded into one, then four, then eight; and those two are left that together are all.
-            let (taps, apart) = (columns.taps, columns.apart);
-            let mut done = 1;
-            while 2 * done < taps {
-                passes.fold_in_place(len + (taps - 2 * done) * apart, 2, done * apart, 0);
-                done *= 2;
-            }
-            columns = Columns { taps: 2, apart: (taps - done) * apart, ..columns };
+        if self.traits.twice && columns.taps >= MANY {
+            columns = fold_most(passes, len, columns);
         }
         let halved = self.may_halve(columns);
         if columns.skip > width && width < self.traits.lanes && !halved {
@@ -736,6 +762,29 @@ fn fold_all(passes: &mut dyn Passes, runs: &Elements, lines: usize, slices: Line
     } else if inside < count {
         passes.fold_each(&runs.part(axis, inside, count - inside), lines, slices);
     }
+}
+
+/// Folds three columns into one, then nine, of the first `len` windows of at least four; and leaves those two that together are all.
+fn fold_most(passes: &mut dyn Passes, len: usize, columns: Columns) -> Columns {
+    let Columns { taps, apart, skip } = columns;
+    let mut done = 1;
+    while 2 * done < taps {
+        let step = done.min((taps - 1 - done) / 2).max(1);
+        let left = taps - done - 2 * step;
+        passes.fold_in_place(len + left * apart, 3, step * apart, 0);
+        done += 2 * step;
+    }
+    Columns { taps: 2, apart: (taps - done) * apart, skip }
+}
+
+/// Cells of an axis that windows have: before the first real one, those, and all; and the first real cell of the input.
+#[inline(never)]
+fn extents(axis: &Axis, windows: &Range<usize>) -> ([usize; 3], usize) {
+    let start = windows.start * axis.stride;
+    let all = (windows.len() - 1) * axis.stride + axis.span;
+    let before = axis.pad_start.saturating_sub(start).min(all);
+    let first = (start + before).saturating_sub(axis.pad_start).min(axis.input);
+    ([before, (all - before).min(axis.input - first), all], first)
 }
 
 /// How the columns of windows lie in the tile: how many, and cells from one to the next, and from a window to the next.
