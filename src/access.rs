@@ -315,13 +315,25 @@ impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Column<'a, C, S, A, B> {
         self.left = hidden(self.left);
     }
 
+    /// The next arrays, if any are left.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<Found<'a, A, B>> {
+        self.left = self.left.checked_sub(1)?;
+        // SAFETY: there was one left, so `at` is inside the slice, with the elements of an array after it.
+        let cells = unsafe { self.cells.as_ptr().add(self.at) };
+        // SAFETY: so it is in what lies beside.
+        let side = unsafe { self.side.as_ptr().add(self.at) };
+        self.at = self.at.wrapping_add(self.step);
+        Some(Found { cells: cells.cast(), side: side.cast(), slices: PhantomData })
+    }
+
     /// The next arrays and those below, if there are two.
     #[inline(always)]
-    pub(crate) fn two(&mut self) -> Option<[(&'a A, &'a B); 2]> {
+    pub(crate) fn two(&mut self) -> Option<[Found<'a, A, B>; 2]> {
         if self.left < 2 {
             return None;
         }
-        Some([self.next()?, self.next()?])
+        Some([self.pop()?, self.pop()?])
     }
 }
 
@@ -330,18 +342,41 @@ impl<'a, C: Pod, S: Pod, A: Pod, B: Pod> Iterator for Column<'a, C, S, A, B> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<(&'a A, &'a B)> {
-        self.left = self.left.checked_sub(1)?;
-        // SAFETY: there was one left, so `at` is inside the slice, with the elements of an array after it.
-        let cells = unsafe { self.cells.as_ptr().add(self.at) };
-        // SAFETY: it points into a slice, which is nowhere null. Else an `Option` of what is here would be looked at again.
-        unsafe { core::hint::assert_unchecked(!cells.is_null()) };
-        // SAFETY: so it is in what lies beside.
-        let side = unsafe { self.side.as_ptr().add(self.at) };
-        self.at = self.at.wrapping_add(self.step);
+        Some(self.pop()?.get())
+    }
+}
+
+/// Arrays that are in both slices. Pointers, for an `Option` of references is told by one that is null, which would be looked at again.
+pub(crate) struct Found<'a, A, B> {
+    cells: *const A,
+    side: *const B,
+    slices: PhantomData<(&'a A, &'a B)>,
+}
+
+impl<'a, A: Pod, B: Pod> Found<'a, A, B> {
+    #[inline(always)]
+    pub(crate) fn get(self) -> (&'a A, &'a B) {
         // SAFETY: as in `Reader::at`.
-        let cells = unsafe { &*cells.cast::<A>() };
+        let cells = unsafe { &*self.cells };
         // SAFETY: as in `Reader::at`.
-        Some((cells, unsafe { &*side.cast::<B>() }))
+        (cells, unsafe { &*self.side })
+    }
+}
+
+/// As [`Found`], to be written.
+pub(crate) struct FoundMut<'a, A, B> {
+    cells: *mut A,
+    side: *mut B,
+    slices: PhantomData<(&'a mut A, &'a mut B)>,
+}
+
+impl<'a, A: Pod, B: Pod> FoundMut<'a, A, B> {
+    #[inline(always)]
+    pub(crate) fn get(self) -> (&'a mut A, &'a mut B) {
+        // SAFETY: as in `Reader::at`; the run was borrowed for as long, which makes this the only reference.
+        let cells = unsafe { &mut *self.cells };
+        // SAFETY: as in `Reader::at`; this is another slice.
+        (cells, unsafe { &mut *self.side })
     }
 }
 
@@ -391,18 +426,13 @@ impl<C: Pod, S: Pod> RunMut<'_, C, S> {
 
     /// The arrays at element `i` of the run; `None` if they would exceed it.
     #[inline(always)]
-    pub(crate) fn at<A: Pod, B: Pod>(&mut self, i: usize) -> Option<(&mut A, &mut B)> {
+    pub(crate) fn at<A: Pod, B: Pod>(&mut self, i: usize) -> Option<FoundMut<'_, A, B>> {
         let at = self.span.array::<C, S, A, B>(i)?;
         // SAFETY: an array starts here, and its elements are in the slice.
         let cells = unsafe { self.cells.as_mut_ptr().add(at) };
-        // SAFETY: it points into a slice, which is nowhere null. Else an `Option` of what is here would be looked at again.
-        unsafe { core::hint::assert_unchecked(!cells.is_null()) };
         // SAFETY: so are those beside it.
         let side = unsafe { self.side.as_mut_ptr().add(at) };
-        // SAFETY: as in `Reader::at`; the borrow of `self` makes this the only reference.
-        let cells = unsafe { &mut *cells.cast::<A>() };
-        // SAFETY: as in `Reader::at`; this is another slice.
-        Some((cells, unsafe { &mut *side.cast::<B>() }))
+        Some(FoundMut { cells: cells.cast(), side: side.cast(), slices: PhantomData })
     }
 
     /// Copies elements to places that lie `step` apart, from place `i` of the run on.

@@ -290,7 +290,7 @@ fn fold_each<T: Element, R: Reduce<T, T::One>>(
                 true,
             );
             let (Some(acc), Some(to)) = (acc, tile.at(i)) else { return };
-            write::<T, T::One, R, 1>(one, reduce, acc, to);
+            write::<T, T::One, R, 1>(one, reduce, acc, to.get());
         }
     });
 }
@@ -338,19 +338,19 @@ impl<L: Copy, R: Copy> Window<L, R> {
             column.hide();
         }
         let mut along = first;
-        let loaded = read(lanes, reduce, column.next()?);
+        let loaded = read(lanes, reduce, column.pop()?.get());
         let mut acc = array!(V, |v| reduce.along(lanes, loaded[v], along));
         if tuned::<T, L, R>() && !R::HAS_SIDE {
             while let Some([b, c]) = column.two() {
-                let (b, c) = (read(lanes, reduce, b), read(lanes, reduce, c));
+                let (b, c) = (read(lanes, reduce, b.get()), read(lanes, reduce, c.get()));
                 acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
                 if many {
                     column.hide();
                 }
             }
         }
-        while let Some(next) = column.next() {
-            let next = read(lanes, reduce, next);
+        while let Some(next) = column.pop() {
+            let next = read(lanes, reduce, next.get());
             along = along.wrapping_add(dilation);
             acc = array!(V, |v| reduce.merge_columns(lanes, acc[v], reduce.along(lanes, next[v], along)));
             if many {
@@ -371,7 +371,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 // Of their own, for the compiler to know what they are.
                 let slices = Line { count: if LINES > 0 { 1 } else { slices.count }, ..slices };
                 let lines = if LINES > 0 { LINES } else { lines };
-                let Elements { block, len, .. } = *runs;
+                let runs = *runs;
+                let Elements { block, len, .. } = runs;
                 let whole = len.max(L::N);
                 let reach = (slices.count - 1).checked_mul(slices.step)?.checked_add(whole)?;
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
@@ -381,7 +382,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     let (number, cells, many) = (runs.number_of(run), runs.cells, LINES == 0);
                     each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
                         let mut acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, i, number, cells, slices, many)?;
-                        let to = tile.at(i)?;
+                        let to = tile.at(i)?.get();
                         if many && runs.more {
                             let left = read(lanes, reduce, (&*to.0, &*to.1));
                             acc = array!(V, |v| reduce.merge_columns(lanes, left[v], acc[v]));
@@ -400,15 +401,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             #[inline(always)]
             || {
                 let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
-                let Elements { block, cells, .. } = *runs;
+                let runs = *runs;
+                let Elements { block, cells, .. } = runs;
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], L::N)?;
                 let mut tile = RunsMut::new(self.tile.write(), &block, runs.to, [1, 0], L::N)?;
                 each_run!(block.count, |run| {
                     let (mut column, mut tile) = (from.run(run)?.column(0)?, tile.run(run)?);
                     let number = runs.number_of(run);
-                    let first = lifted::<T, L, R, 1>(lanes, reduce, column.next()?.0, number);
+                    let first = lifted::<T, L, R, 1>(lanes, reduce, column.pop()?.get().0, number);
                     let acc = fold_lines(lanes, reduce, first, column, number.wrapping_add(cells), cells, true);
-                    write(lanes, reduce, acc, tile.at(0)?);
+                    write(lanes, reduce, acc, tile.at(0)?.get());
                 });
                 Some(())
             },
@@ -430,7 +432,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut run = runs.run([0; 2])?;
                 each_tile!(whole, L::N, wide::<T, L, R>(), |i, V| {
                     let acc = window.fold::<T, V>(run.column(i)?)?;
-                    write(lanes, reduce, acc, run.at(i)?);
+                    write(lanes, reduce, acc, run.at(i)?.get());
                 });
                 Some(())
             },
@@ -443,14 +445,15 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             #[inline(always)]
             || {
                 let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
-                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
-                let Outputs { block, apart, len, first, dilation, .. } = *outputs;
+                let outputs = *outputs;
+                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
+                let Outputs { block, apart, len, first, dilation, .. } = outputs;
                 let taps = if TAPS > 0 { TAPS } else { outputs.taps };
                 // The same length as that of the results, where it is known: then it is looked at once.
                 let whole = if TAPS > 0 { len } else { len.max(L::N) };
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [taps, apart], whole)?;
                 let mut nothing = NOTHING;
-                let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, TAPS > 0)?;
+                let mut to = Results::new::<L>(self.work.output, &mut nothing, &outputs, TAPS > 0)?;
                 let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
                 each_run!(block.count, |run| {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
@@ -471,8 +474,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             #[inline(always)]
             || {
                 let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
-                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
-                let Outputs { block, apart, len, first, dilation, .. } = *outputs;
+                let outputs = *outputs;
+                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
+                let Outputs { block, apart, len, first, dilation, .. } = outputs;
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [TAPS, apart], 2 * len)?;
                 let mut nothing = NOTHING;
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
@@ -483,7 +487,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                         let mut column = from.column(2 * i)?;
                         let acc = if TAPS == 2 && apart == 1 {
                             // One column of two is at even places, the other one at odd ones.
-                            let [a, b] = read::<T, L, R, 2>(lanes, reduce, column.next()?);
+                            let [a, b] = read::<T, L, R, 2>(lanes, reduce, column.pop()?.get());
                             let (even, odd) = reduce.unzip(lanes, a, b);
                             let odd = reduce.along(lanes, odd, dilation);
                             reduce.along(lanes, reduce.merge_columns(lanes, even, odd), first)
@@ -492,7 +496,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                             reduce.unzip(lanes, a, b).0
                         };
                         let result = reduce.finish(lanes, acc, &by);
-                        store::<T, L, V>(lanes, [result; V], to.at(i)?);
+                        store::<T, L, V>(lanes, [result; V], to.at(i)?.get());
                         reduce.aside(lanes, &[acc; V], beside, &spot, i..i + L::N);
                     });
                 });
@@ -508,7 +512,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             || {
                 let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
                 let beside = &mut *self.beside;
-                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
+                let (runs, outputs) = (*runs, *outputs);
+                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
                 let (block, len) = (runs.block, outputs.len);
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [2, runs.apart], 2 * len)?;
                 let mut nothing = NOTHING;
@@ -527,13 +532,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                                 }
                             }
                         }
-                        let first = lifted::<T, L, R, { 2 * V }>(lanes, reduce, column.next()?.0, number);
+                        let first = lifted::<T, L, R, { 2 * V }>(lanes, reduce, column.pop()?.get().0, number);
                         let acc = fold_lines(lanes, reduce, first, column, number.wrapping_add(cells), cells, false);
                         let acc = array!(V, |v| {
                             let (even, odd) = reduce.unzip(lanes, acc[2 * v], acc[2 * v + 1]);
                             reduce.merge_columns(lanes, even, reduce.along(lanes, odd, 1))
                         });
-                        store::<T, L, V>(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), to.at(i)?);
+                        store::<T, L, V>(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), to.at(i)?.get());
                         reduce.aside(lanes, &acc, beside, &spot, i..i + V * L::N);
                     });
                 });
@@ -549,7 +554,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             || {
                 let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
                 let beside = &mut *self.beside;
-                let by = by::<T, L, R>(lanes, self.work.job, outputs)?;
+                let outputs = *outputs;
+                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
                 let Windows { runs, mut lines, mut depth, mut columns } = *windows;
                 let (len, block) = (runs.len, outputs.block);
                 if ROWS > 0 {
@@ -560,7 +566,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let reach = more(depth)?.checked_add(more(columns)?)?.checked_add(len.max(L::N))?;
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
                 let mut nothing = NOTHING;
-                let mut to = Results::new::<L>(self.work.output, &mut nothing, outputs, ROWS > 0)?;
+                let mut to = Results::new::<L>(self.work.output, &mut nothing, &outputs, ROWS > 0)?;
                 each_run!(block.count, |run| {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
@@ -662,7 +668,7 @@ fn fold_slices<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     loop {
         let (mut column, mut numbered) = (from.column(at)?, number);
         if of(many, slice) == 0 {
-            acc = lifted::<T, L, R, V>(lanes, reduce, column.next()?.0, number);
+            acc = lifted::<T, L, R, V>(lanes, reduce, column.pop()?.get().0, number);
             numbered = number.wrapping_add(cells);
         }
         acc = fold_lines(lanes, reduce, acc, column, numbered, cells, many);
@@ -689,9 +695,9 @@ fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
         column.hide();
     }
     if tuned::<T, L, R>() {
-        while let Some([(b, _), (c, _)]) = column.two() {
-            let b = lifted::<T, L, R, V>(lanes, reduce, b, number);
-            let c = lifted::<T, L, R, V>(lanes, reduce, c, number.wrapping_add(cells));
+        while let Some([b, c]) = column.two() {
+            let b = lifted::<T, L, R, V>(lanes, reduce, b.get().0, number);
+            let c = lifted::<T, L, R, V>(lanes, reduce, c.get().0, number.wrapping_add(cells));
             acc = array!(V, |v| reduce.merge_two(lanes, acc[v], b[v], c[v]));
             number = number.wrapping_add(cells.wrapping_mul(2));
             if many {
@@ -699,8 +705,8 @@ fn fold_lines<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
             }
         }
     }
-    while let Some((below, _)) = column.next() {
-        acc = merge(lanes, reduce, acc, lifted::<T, L, R, V>(lanes, reduce, below, number));
+    while let Some(below) = column.pop() {
+        acc = merge(lanes, reduce, acc, lifted::<T, L, R, V>(lanes, reduce, below.get().0, number));
         number = number.wrapping_add(cells);
         if many {
             column.hide();
@@ -759,7 +765,7 @@ impl<T: Element> ResultsOfRun<'_, T> {
     fn put<L: Lanes<T>, const V: usize>(&mut self, lanes: L, results: [L::V; V], i: usize) -> Option<()> {
         let Form { len, step, dense, known } = self.form;
         if V > 1 || known || hidden(usize::from(dense)) > 0 {
-            store::<T, L, V>(lanes, results, self.to.at(i)?);
+            store::<T, L, V>(lanes, results, self.to.at(i)?.get());
             return Some(());
         }
         let mut arrays = [<Array<T, L> as bytemuck::Zeroable>::zeroed(); V];

@@ -137,7 +137,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                                         reduce.along(lanes, folded[w + k], along)
                                     });
                                     let acc = reduce.merge_three(lanes, a, b, c);
-                                    let (output, _) = to.at::<_, ()>(to_corner + d * to_row + w * to_col + i)?;
+                                    let (output, _) = to.at::<_, ()>(to_corner + d * to_row + w * to_col + i)?.get();
                                     reduce.finish(lanes, acc, &by).store(lanes, output);
                                     reduce.aside(lanes, &[acc], beside, &spots[w], i..i + L::N);
                                 }
