@@ -1,5 +1,6 @@
 //! Statistics by weights that every channel has for itself.
 
+use super::exp::exp;
 use super::{Keep, TokenElement, Tokens, check_length};
 use crate::access::{gather, scatter};
 use crate::dispatch::Isa;
@@ -114,6 +115,13 @@ impl<'a, 'o, T: TokenElement> Attentive<'a, 'o, T> {
     }
 }
 
+/// What a score weighs beside the greatest.
+#[inline(always)]
+fn weight_of(score: f32, greatest: f32) -> f32 {
+    // Equal infinities have no difference. No branch around the power, which would be no vector then.
+    exp(if score == f32::NEG_INFINITY { score } else { score - greatest })
+}
+
 /// A vector of channels so far.
 struct Channels<L: Floats> {
     greatest: L::F,
@@ -132,21 +140,32 @@ impl<L: Floats> Channels<L> {
     /// Takes in an element of each channel, by its score.
     #[inline(always)]
     fn take(&mut self, lanes: L, x: L::F, score: L::F) {
-        let one = |score: f32, x: f32| if score == f32::NEG_INFINITY { 0.0 } else { x };
-        let x = score.zip(x, lanes, one);
-        let greatest = self.greatest.zip(score, lanes, |a, b| if b > a { b } else { a });
-        // Equal infinities have no difference.
-        let power = |a: f32, b: f32| if a == f32::NEG_INFINITY { 0.0 } else { libm::expf(a - b) };
-        let shrink = self.greatest.zip(greatest, lanes, power);
-        let weight = score.zip(greatest, lanes, power);
+        let x = score.zip(
+            x,
+            lanes,
+            #[inline(always)]
+            |score, x| if score == f32::NEG_INFINITY { 0.0 } else { x },
+        );
+        let greatest = self.greatest.zip(
+            score,
+            lanes,
+            #[inline(always)]
+            |a, b| if b > a { b } else { a },
+        );
+        let shrink = self.greatest.zip(greatest, lanes, weight_of);
+        let weight = score.zip(greatest, lanes, weight_of);
         let before = lanes.mul(self.total, shrink);
         self.greatest = greatest;
         self.total = lanes.add(before, weight);
         self.sum = lanes.add(lanes.mul(self.sum, shrink), lanes.mul(weight, x));
         let negative = lanes.mul(self.sum, L::F::splat(lanes, -1.0));
         let distance = lanes.add(lanes.mul(self.total, x), negative);
-        let factor =
-            weight.zip(lanes.mul(self.total, before), lanes, |w, both| if both == 0.0 { 0.0 } else { w / both });
+        let factor = weight.zip(
+            lanes.mul(self.total, before),
+            lanes,
+            #[inline(always)]
+            |w, both| if both == 0.0 { 0.0 } else { w / both },
+        );
         let square = lanes.mul(factor, lanes.mul(distance, distance));
         self.squares = lanes.add(lanes.mul(self.squares, shrink), square);
     }

@@ -8,15 +8,12 @@
 //!   ...                                                        and the last columns of all rows, which are no tile
 //! ```
 
-use super::steps::{Parts, Step};
+use super::steps::{BLOCK, Parts, Step};
 use super::{TokenElement, Tokens};
 use crate::access::{Reader, RowsReader, Writer, gather, scatter};
 use crate::lanes::{Array, Cache, LINE, Lanes, PORTABLE_IS_SIMD, PREFETCHES, Read, Register, hidden, prefetch};
 use bytemuck::Zeroable;
 use core::ops::Range;
-
-/// Rows merged per pass over the partial results: few enough that they are read on and on, and not column by column.
-const BLOCK: usize = 8;
 
 /// Numbers of rows: as they are listed, or so many one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +103,7 @@ pub(crate) fn fold<T: TokenElement, L: Read<T>, S: Step>(
     let (mut i, mut fresh, len) = (0, rows.fresh, rows.now.len());
     while i < len {
         // Small machines have no caches to read on and on for.
-        let (end, mut done) = (if has_vectors::<L>() { len.min(i + BLOCK) } else { len }, 0);
+        let (end, mut done) = (if has_vectors::<L>() { len.min(i + S::ROWS) } else { len }, 0);
         if const { S::TILED && are_tuned::<L>() } && end - i == BLOCK {
             done = match <S::Acc<L::F> as Parts<L::F>>::COUNT {
                 1 => fold.tiles::<6>(cells, i, fresh),

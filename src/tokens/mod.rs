@@ -27,6 +27,7 @@ pub mod by;
 mod divide;
 mod element;
 mod encoding;
+mod exp;
 mod finish;
 mod fold;
 mod ids;

@@ -1,7 +1,11 @@
 //! How one more token enters the partial results of its columns.
 
+use super::exp::{exp, log_1p};
 use crate::lanes::{Array, Floats, Register, Scalar};
 use crate::reduce::{Norm, Reduce};
+
+/// Rows merged per pass over the partial results: few enough that they are read on and on, and not column by column.
+pub(super) const BLOCK: usize = 8;
 
 /// A step from some tokens to one more.
 pub trait Step: Copy {
@@ -18,6 +22,8 @@ pub trait Step: Copy {
     /// of eight rows are.
     const LIGHT: bool = true;
     const TILED: bool = false;
+    /// Rows that enter in one pass over the partial results.
+    const ROWS: usize = BLOCK;
     /// Whether two tokens are better taken together than one after the other.
     const IN_PAIRS: bool = false;
     /// With two more.
@@ -359,6 +365,8 @@ impl Step for LogAddExp {
     type Weight = ();
     type Acc<V: Copy> = [V; 1];
     const LIGHT: bool = false;
+    // Each takes so long that columns must not wait for the row before.
+    const ROWS: usize = 1;
 
     #[inline(always)]
     fn first<L: Floats>(self, _: L, x: L::F, (): ()) -> [L::F; 1] {
@@ -372,15 +380,10 @@ impl Step for LogAddExp {
 }
 
 /// `ln(exp(a) + exp(b))`. NaN if either is NaN.
-#[inline]
+#[inline(always)]
 pub(super) fn log_add_exp(a: f32, b: f32) -> f32 {
-    if a.is_nan() || b.is_nan() {
-        return f32::NAN;
-    }
     let (greater, less) = if a > b { (a, b) } else { (b, a) };
     // Two equal infinities have no difference.
-    if greater == less && greater.is_infinite() {
-        return greater;
-    }
-    greater + libm::log1pf(libm::expf(less - greater))
+    let difference = if greater == less { 0.0 } else { less - greater };
+    greater + log_1p(exp(difference))
 }

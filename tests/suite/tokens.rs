@@ -1131,3 +1131,28 @@ fn generalized_means_of_large_numbers() {
         assert_same(&y, &[want], false, x);
     }
 }
+
+/// What is said to have the bits of libm's functions has them, all over the numbers that modes ask for.
+#[test]
+fn exponentials_and_logarithms_have_the_bits_of_libm() {
+    // Every so many of the numbers below zero, and all special ones.
+    let powers: Vec<f32> =
+        (0x8000_0000..=0xff80_0000u32).step_by(40_009).chain([0xff80_0000]).map(f32::from_bits).collect();
+    let dim = powers.len();
+    let rows = [vec![0.0; dim], powers.clone()].concat();
+    let mut sums = vec![f32::NAN; dim];
+    for isa in Isa::available() {
+        let pool = TokenPool::new(Mode::LogSumExp);
+        pool.run_on(isa, Tokens::new(&rows, [2, dim]).unwrap(), Keep::all(), &mut sums).unwrap();
+        for (power, sum) in powers.iter().zip(&sums) {
+            assert_eq!(sum.to_bits(), libm::log1pf(libm::expf(*power)).to_bits(), "{power:e} on {isa}");
+        }
+    }
+    for power in powers.iter().step_by(7) {
+        let mut mean = [f32::NAN];
+        let scores = [0.0, *power];
+        tokens::attention(Tokens::new(&[0.0, 1.0], [2, 1]).unwrap(), Keep::all(), &scores, &mut mean).unwrap();
+        let weight = libm::expf(*power);
+        assert_eq!(mean[0].to_bits(), (weight / (1.0 + weight)).to_bits(), "{power:e}");
+    }
+}
