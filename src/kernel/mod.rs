@@ -5,8 +5,9 @@
 //! |---|---|---|
 //! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
 //! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
+//! | `columns` | columns of windows, of many channels after each other | large windows of channels side by side, where the caches need it |
 //! | `patches` | four windows at once, which share lines and columns | windows of three rows and columns, one apart, of channels side by side |
-//! | `passes` | runs of a block | `tile` and `windows` |
+//! | `passes` | runs of a block | `tile`, `columns` and `windows` |
 //! | `taps` | the taps of one output after the other | windows too large for a partial result; shapes known when compiling |
 //! | `plane` | a whole plane as it lies in memory | one number of a large plane |
 //! | `wide` | | integer averages over more taps than a sum can hold |

@@ -12,6 +12,9 @@
 //! columns and, if they are adjacent, channels (`width` of them). Then the columns of the tile are folded, at the distance of the
 //! dilation. There are no borders in either: padding is in the tile, as what merges without a trace.
 //!
+//! Rows of outputs that share most of their lines are not folded one by one: then the tile holds the lines of the input at first, and they are
+//! folded down in it as columns are along it.
+//!
 //! Here is only arithmetic, the same for every element, reducer and instruction set; `passes` does the work, as much of it
 //! at once as the tile holds.
 

@@ -31,9 +31,10 @@ impl<const D: usize> Bins<D> {
 
 /// All cells of a channel for one output.
 ///
-/// A sum of floats has one of two orders, by the input's layout alone: where the innermost spatial
-/// stride is 1 (NCHW), cell `i` of the image enters lane `i % 16` and the lanes merge as a tree;
-/// else (NHWC) cells are added one after the other. Both are the same on every instruction set.
+/// A sum of floats over more than 16 lines or columns has one of two orders, by the input's layout alone: where the innermost spatial
+/// stride is 1 (NCHW), cell `i` of the image enters lane `i % 16`, and the lanes merge as a tree; else (NHWC) cells enter one total in
+/// row-major order. A lane, or the total, takes eight cells after eight. Both are the same on every instruction set; smaller images are summed
+/// as windows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Whole;
 
