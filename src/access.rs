@@ -168,6 +168,11 @@ pub(crate) struct Block {
     pub(crate) to: [usize; 2],
 }
 
+impl Block {
+    /// One run.
+    pub(crate) const ONE: Self = Self { count: [1; 2], from: [0; 2], to: [0; 2] };
+}
+
 /// The end of the last of the runs along both axes, of which each ends `len` elements after its first; `None` if there is none, or
 /// if it is further than can be counted. A function of its own: it is asked once a pass, and every pass asks.
 #[inline(never)]

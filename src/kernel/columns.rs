@@ -15,7 +15,7 @@
 use super::Job;
 use super::lines::Line;
 use super::patches::Patches;
-use super::tile::{Elements, Fill, Outputs, Passes};
+use super::runs::{Elements, Fill, Outputs, Passes};
 use super::windows::{Direct, Windows};
 use crate::access::Block;
 use crate::view::Layout;

@@ -7,6 +7,7 @@
 //! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
 //! | `columns` | columns of windows, of many channels after each other | large windows of channels side by side, where the caches need it |
 //! | `patches` | four windows at once, which share lines and columns | windows of three rows and columns, one apart, of channels side by side |
+//! | `runs` | | what walks hand to `passes`, and which windows go together |
 //! | `passes` | runs of a block | `tile`, `columns` and `windows` |
 //! | `taps` | the taps of one output after the other | windows too large for a partial result; shapes known when compiling |
 //! | `plane` | a whole plane as it lies in memory | one number of a large plane |
@@ -23,6 +24,7 @@ mod passes;
 mod patches;
 mod plane;
 pub(crate) mod repair;
+mod runs;
 pub(crate) mod scale;
 mod taps;
 mod tile;

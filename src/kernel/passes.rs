@@ -14,7 +14,8 @@
 
 use super::lines::{Line, lift, merge, vectors};
 use super::patches::Patches;
-use super::tile::{Elements, Fill, Outputs, Passes, Traits};
+use super::runs::{Elements, Fill, Outputs, Passes};
+use super::tile::Traits;
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
 use crate::access::{Block, Column, NOTHING, Run, RunMut, Runs, RunsMut, scatter_slice};
@@ -425,10 +426,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let (lanes, reduce) = (self.lanes, self.reduce);
                 let window = Window { lanes, reduce, first: 0, dilation, many: TAPS == 0 };
                 let (taps, whole) = (if TAPS > 0 { TAPS } else { taps }, len.next_multiple_of(L::N));
-                let one = &Block { count: [1; 2], from: [0; 2], to: [0; 2] };
                 // Cells are read before they are written, and none that was is read again: a vector may lie past the end, but none
                 // overlaps its neighbour.
-                let mut runs = RunsMut::new(self.tile.write(), one, 0, [taps, apart], whole)?;
+                let mut runs = RunsMut::new(self.tile.write(), &Block::ONE, 0, [taps, apart], whole)?;
                 let mut run = runs.run([0; 2])?;
                 each_tile!(whole, L::N, wide::<T, L, R>(), |i, V| {
                     let acc = window.fold::<T, V>(run.column(i)?)?;

@@ -98,10 +98,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let (channels, width) = (job.from.shape.channels, job.from.shape.spatial[2]);
                 // All outputs are one run.
                 let last = (rows.len() - 1).checked_mul(to_row)?.checked_add((cols.len() - 1).checked_mul(to_col)?)?;
-                let (one, mut nothing) = (Block { count: [1; 2], from: [0; 2], to: [0; 2] }, NOTHING);
+                let mut nothing = NOTHING;
                 let to = (&mut *self.work.output, &mut nothing[..]);
                 let first = job.to.at(n, c, [z, rows.start, cols.start]);
-                let mut to = RunsMut::new(to, &one, first, [1, 0], last.checked_add(channels)?)?;
+                let mut to = RunsMut::new(to, &Block::ONE, first, [1, 0], last.checked_add(channels)?)?;
                 let mut to = to.run([0; 2])?;
                 each_few!(rows, DOWN, |y| {
                     let lines = array!(LINES, |l| row_axis.nearest(y + l));

@@ -11,7 +11,7 @@
 
 use super::lines::{Line, Lines};
 use super::patches::{Border, Patches};
-use super::tile::{Alike, Elements, Fill, Outputs, taps_or_fill};
+use super::runs::{Alike, Elements, Fill, Outputs, taps_or_fill};
 use super::{Job, Place};
 use crate::access::Block;
 use crate::lanes::PORTABLE_IS_SIMD;
