@@ -42,6 +42,12 @@ impl<'a, T: Pod, A: Pod> Reader<'a, T, A> {
     #[inline(always)]
     pub(crate) fn at(&self, index: usize) -> &'a A {
         debug_assert!(index <= self.last);
+        self.nearest(index)
+    }
+
+    /// The array that starts at element `index`, or the last one.
+    #[inline(always)]
+    pub(crate) fn nearest(&self, index: usize) -> &'a A {
         let index = index.min(self.last);
         // SAFETY: `index <= last = data.len() - len_of::<T, A>()`, so the offset is inside the slice.
         let from = unsafe { self.data.as_ptr().add(index) };

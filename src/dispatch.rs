@@ -4,9 +4,9 @@
 
 use crate::element::{Element, Float};
 use crate::kernel::{self, Numbers, Work};
-#[cfg(target_arch = "x86_64")]
-use crate::lanes::Avx2;
 use crate::lanes::{self, Lanes, Portable, Read, Scalar};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::{Avx2, Avx512};
 use crate::reduce::{Bounds, Max, Mean, Norm, Pick};
 use crate::tokens::steps::{
     Add, AddAndGreatest, AddPower, AddRescaled, AddWeighted, Copied, Greatest, LogAddExp, Moments, Step,
@@ -30,6 +30,8 @@ enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
 }
 
 impl Isa {
@@ -47,9 +49,21 @@ impl Isa {
         None
     }
 
-    /// The fastest one present. Costs one relaxed load after the first call.
+    /// AVX-512 (F, BW, VL and DQ), where processor and operating system support it.
+    pub fn avx512() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Avx512::detect().map(|lanes| Self(Kind::Avx512(lanes)));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// The fastest one present. Costs a few relaxed loads after the first call.
     #[inline]
     pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = Avx512::detect() {
+            return Self(Kind::Avx512(lanes));
+        }
         #[cfg(target_arch = "x86_64")]
         if let Some(lanes) = Avx2::detect() {
             return Self(Kind::Avx2(lanes));
@@ -59,7 +73,7 @@ impl Isa {
 
     /// Every one present, narrowest first. Never empty.
     pub fn available() -> impl Iterator<Item = Self> {
-        [Self::SCALAR, Self::PORTABLE].into_iter().chain(Self::avx2())
+        [Self::SCALAR, Self::PORTABLE].into_iter().chain(Self::avx2()).chain(Self::avx512())
     }
 
     /// A lower-case name, unique among [`Isa::available`].
@@ -69,6 +83,8 @@ impl Isa {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
         }
     }
 }
@@ -122,41 +138,73 @@ pub trait FloatKernels: Element {
     fn norm_on(isa: Isa, work: &mut Work<'_, Self>, norm: Norm<Self::Sum>);
 }
 
-fn max<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-    kernel::pool(lanes, Max(bounds), work, &mut ());
+/// Lanes of a spatial operation: of channels side by side, and of all else, whose runs may be short.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<W, L> {
+    /// For channels side by side.
+    pub(crate) wide: W,
+    /// For all else.
+    pub(crate) lanes: L,
 }
 
-fn pick<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>, numbers: &mut Numbers<'_>) {
-    kernel::pool(lanes, Pick(bounds, PhantomData), work, numbers);
+fn max<T: Element, W: Lanes<T>, L: Lanes<T>>(pair: Pair<W, L>, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+    kernel::pool(pair, Max(bounds), work, &mut ());
 }
 
-fn mean<T: Element, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, bounds: Bounds<T>) {
-    kernel::pool(lanes, Mean::<T, false>(bounds), work, &mut ());
+fn pick<T: Element, W: Lanes<T>, L: Lanes<T>>(
+    pair: Pair<W, L>,
+    work: &mut Work<'_, T>,
+    bounds: Bounds<T>,
+    numbers: &mut Numbers<'_>,
+) {
+    kernel::pool(pair, Pick(bounds, PhantomData), work, numbers);
 }
 
-fn norm<T: Float, L: Lanes<T>>(lanes: L, work: &mut Work<'_, T>, norm: Norm<T::Sum>) {
-    kernel::pool(lanes, norm, work, &mut ());
+fn mean<T: Element, W: Lanes<T>, L: Lanes<T>>(pair: Pair<W, L>, work: &mut Work<'_, T>, bounds: Bounds<T>) {
+    kernel::pool(pair, Mean::<T, false>(bounds), work, &mut ());
 }
 
-/// The two doors to an operation on an element type.
+fn norm<T: Float, W: Lanes<T>, L: Lanes<T>>(pair: Pair<W, L>, work: &mut Work<'_, T>, norm: Norm<T::Sum>) {
+    kernel::pool(pair, norm, work, &mut ());
+}
+
+/// The two doors to an operation on an element type: `$of` gives lanes as the operation takes them.
 macro_rules! door {
-    ($best:ident, $on:ident, $operation:ident, ($($arg:ident: $Arg:ty),*) $(-> $Result:ty)?) => {
+    ($best:ident, $on:ident, $of:ident $operation:ident, ($($arg:ident: $Arg:ty),*) $(-> $Result:ty)?) => {
         fn $best($($arg: $Arg),*) $(-> $Result)? {
             #[cfg(target_arch = "x86_64")]
-            if let Some(lanes) = Avx2::detect() {
-                return $operation(lanes, $($arg),*);
+            if let Some(lanes) = Avx512::detect() {
+                return $operation($of!(lanes, lanes.narrow()), $($arg),*);
             }
-            $operation(lanes::BEST, $($arg),*)
+            #[cfg(target_arch = "x86_64")]
+            if let Some(lanes) = Avx2::detect() {
+                return $operation($of!(lanes, lanes), $($arg),*);
+            }
+            $operation($of!(lanes::BEST, lanes::BEST), $($arg),*)
         }
 
         fn $on(isa: Isa, $($arg: $Arg),*) $(-> $Result)? {
             match isa.0 {
-                Kind::Scalar => $operation(Scalar, $($arg),*),
-                Kind::Portable => $operation(Portable, $($arg),*),
+                Kind::Scalar => $operation($of!(Scalar, Scalar), $($arg),*),
+                Kind::Portable => $operation($of!(Portable, Portable), $($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx2(lanes) => $operation(lanes, $($arg),*),
+                Kind::Avx2(lanes) => $operation($of!(lanes, lanes), $($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                Kind::Avx512(lanes) => $operation($of!(lanes, lanes.narrow()), $($arg),*),
             }
         }
+    };
+}
+
+macro_rules! pair {
+    ($wide:expr, $lanes:expr) => {
+        Pair { wide: $wide, lanes: $lanes }
+    };
+}
+
+macro_rules! narrow {
+    ($wide:expr, $lanes:expr) => {
+        $lanes
     };
 }
 
@@ -176,9 +224,9 @@ macro_rules! kernels {
                 lanes::NATIVE
             }
 
-            door!(max_best, max_on, max, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
-            door!(pick_best, pick_on, pick, (work: &mut Work<'_, Self>, bounds: Bounds<Self>, to: &mut Numbers<'_>));
-            door!(mean_best, mean_on, mean, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
+            door!(max_best, max_on, pair max, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
+            door!(pick_best, pick_on, pair pick, (work: &mut Work<'_, Self>, bounds: Bounds<Self>, to: &mut Numbers<'_>));
+            door!(mean_best, mean_on, pair mean, (work: &mut Work<'_, Self>, bounds: Bounds<Self>));
         }
     )*};
 }
@@ -186,7 +234,7 @@ macro_rules! kernels {
 macro_rules! float_kernels {
     ($($element:ty),*) => {$(
         impl FloatKernels for $element {
-            door!(norm_best, norm_on, norm, (work: &mut Work<'_, Self>, of: Norm<Self::Sum>));
+            door!(norm_best, norm_on, pair norm, (work: &mut Work<'_, Self>, of: Norm<Self::Sum>));
         }
     )*};
 }
@@ -251,7 +299,7 @@ fn similarity<T: TokenElement, L: Read<T>>(
 macro_rules! enter {
     ($element:ty: $($step:ty),*) => {$(
         impl Enter<$step> for $element {
-            door!(enter_best, enter_on, enter, (step: $step, rows: &Rows<'_, Self, <$step as Step>::Weight>, cells: &mut [f32]));
+            door!(enter_best, enter_on, narrow enter, (step: $step, rows: &Rows<'_, Self, <$step as Step>::Weight>, cells: &mut [f32]));
         }
     )*};
 }
@@ -264,12 +312,12 @@ macro_rules! token_kernels {
         );
 
         impl Attend for $element {
-            door!(attend_best, attend_on, attend, (job: Attentive<'_, '_, Self>) -> usize);
+            door!(attend_best, attend_on, narrow attend, (job: Attentive<'_, '_, Self>) -> usize);
         }
 
         impl Similar for $element {
             door!(
-                similarity_best, similarity_on, similarity,
+                similarity_best, similarity_on, narrow similarity,
                 (query: &Tokens<'_, Self>, documents: &Tokens<'_, Self>, document: Range<usize>) -> f32
             );
         }

@@ -50,7 +50,7 @@ pub trait Element: Kernels + Pod + PartialOrd + Debug + Send + Sync {
 
     /// A number of taps as a sum.
     #[doc(hidden)]
-    fn count(n: usize) -> Self::Sum;
+    fn count(n: isize) -> Self::Sum;
     /// The nearest value.
     #[doc(hidden)]
     fn nearest(x: f64) -> Self;
@@ -139,7 +139,7 @@ macro_rules! float {
             const FEW: usize = 8;
 
             #[inline(always)]
-            fn count(n: usize) -> $Sum {
+            fn count(n: isize) -> $Sum {
                 n as $Sum
             }
 
@@ -197,7 +197,7 @@ macro_rules! integer {
             const CODES: Option<(i32, i32)> = Some(($T::MIN as i32, $T::MAX as i32));
 
             #[inline(always)]
-            fn count(n: usize) -> i32 {
+            fn count(n: isize) -> i32 {
                 n as i32
             }
 

@@ -342,6 +342,10 @@ mod tests {
         if let Some(lanes) = crate::lanes::Avx2::detect() {
             exhaust::<i8, _>(lanes);
         }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = crate::lanes::Avx512::detect() {
+            exhaust::<i8, _>(lanes);
+        }
     }
 
     #[test]
@@ -350,6 +354,10 @@ mod tests {
         exhaust::<u8, _>(Portable);
         #[cfg(target_arch = "x86_64")]
         if let Some(lanes) = crate::lanes::Avx2::detect() {
+            exhaust::<u8, _>(lanes);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = crate::lanes::Avx512::detect() {
             exhaust::<u8, _>(lanes);
         }
     }

@@ -256,6 +256,8 @@ pub struct Axis {
     pub(crate) padded: usize,
     /// Cells from the first to the last tap.
     pub(crate) span: usize,
+    /// The first output whose taps are all real, and the first after those: found once, for it takes divisions.
+    inside: [usize; 2],
     /// Whether windows are bins of unequal size: then `kernel` is the largest, and `stride` 0.
     pub(crate) bins: bool,
 }
@@ -273,23 +275,35 @@ pub(crate) struct Taps {
 
 impl Axis {
     /// The axis that is not there: one cell, one tap.
-    pub(crate) const UNIT: Self =
-        Self { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, pad_start: 0, padded: 1, span: 1, bins: false };
+    pub(crate) const UNIT: Self = Self {
+        input: 1,
+        output: 1,
+        kernel: 1,
+        stride: 1,
+        dilation: 1,
+        pad_start: 0,
+        padded: 1,
+        span: 1,
+        inside: [0, 1],
+        bins: false,
+    };
 
     /// No bins: no outputs.
-    pub(crate) const NO_BINS: Self = Self { output: 0, bins: true, ..Self::UNIT };
+    pub(crate) const NO_BINS: Self = Self { output: 0, inside: [0; 2], bins: true, ..Self::UNIT };
 
     /// `output` bins of `input` cells, neither of which is zero: bin `i` is what the `i`-th of
     /// `output` equal parts touches. `None` where a number overflows.
     pub(crate) const fn bins(input: usize, output: usize) -> Option<Self> {
         let kernel = div(input, output);
+        let all = Self { input, output, kernel, stride: kernel, padded: input, span: kernel, ..Self::UNIT };
+        let all = Self { inside: [0, output], ..all };
         if kernel * output == input {
-            return Some(Self { input, output, kernel, stride: kernel, padded: input, span: kernel, ..Self::UNIT });
+            return Some(all);
         }
         // The greatest product of what places a bin.
         some!((input - kernel * output).checked_mul(output));
         let kernel = ceil_div(input, output) + 1;
-        Some(Self { input, output, kernel, stride: 0, padded: input, span: kernel, bins: true, ..Self::UNIT })
+        Some(Self { kernel, stride: 0, span: kernel, bins: true, ..all })
     }
 
     /// Windows of `[kernel, stride, dilation]` on the `n` cells of an axis.
@@ -352,7 +366,18 @@ impl Axis {
         };
         // The end of the last window bounds every position.
         some!(some!((output - 1).checked_mul(stride)).checked_add(span));
-        Some(Ok(Self { input: n, output, kernel, stride, dilation, pad_start, padded, span, bins: false }))
+        let mut inside = [0, output];
+        if pad_start > 0 || (output - 1) * stride + span > n {
+            let start = ceil_div(pad_start, stride);
+            let start = if start < output { start } else { output };
+            let end = match (pad_start + n).checked_sub(span) {
+                Some(last) => div(last, stride) + 1,
+                None => 0,
+            };
+            let end = if end < output { end } else { output };
+            inside = [start, if end > start { end } else { start }];
+        }
+        Some(Ok(Self { input: n, output, kernel, stride, dilation, pad_start, padded, span, inside, bins: false }))
     }
 
     /// Taps below `bound`, a position that counts padding, in a window that starts at `start`.
@@ -380,9 +405,12 @@ impl Axis {
 
     /// Whether there may be a window without a real tap.
     pub(crate) const fn may_be_empty(&self) -> bool {
-        // Of taps side by side some are real, unless the first window ends before the input, or the last one starts after it.
+        // None of those that are all inside; and of taps side by side some are real, unless the first window ends before the input, or the last one starts after it.
         let is_before = self.kernel <= self.pad_start;
-        !self.bins && (self.dilation > 1 || is_before || (self.output - 1) * self.stride >= self.pad_start + self.input)
+        let are_inside = self.inside[1] - self.inside[0] == self.output;
+        !are_inside
+            && !self.bins
+            && (self.dilation > 1 || is_before || (self.output - 1) * self.stride >= self.pad_start + self.input)
     }
 
     /// The taps of window `o`.
@@ -392,6 +420,9 @@ impl Axis {
             return self.bin(o);
         }
         let start = o * self.stride;
+        if o >= self.inside[0] && o < self.inside[1] {
+            return Taps { start: start - self.pad_start, real: self.kernel, padded: self.kernel };
+        }
         let before = self.taps_below(start, self.pad_start);
         let below_end = self.taps_below(start, self.pad_start + self.input);
         let real = below_end - before;
@@ -420,18 +451,9 @@ impl Axis {
     }
 
     /// The outputs whose taps are all real.
+    #[inline(always)]
     pub(crate) const fn interior(&self) -> core::ops::Range<usize> {
-        if self.bins {
-            return 0..self.output;
-        }
-        let start = ceil_div(self.pad_start, self.stride);
-        let start = if start < self.output { start } else { self.output };
-        let end = match (self.pad_start + self.input).checked_sub(self.span) {
-            Some(last) => div(last, self.stride) + 1,
-            None => 0,
-        };
-        let end = if end < self.output { end } else { self.output };
-        start..if end > start { end } else { start }
+        self.inside[0]..self.inside[1]
     }
 
     /// The cell at a place `n` cells after the start of the padding, or the nearest cell to it. There is a cell.

@@ -36,6 +36,7 @@ pub(crate) use numbers::{Numbering, Numbers, Place, Spot};
 use patches::Border;
 
 use crate::access::{Scratch, Writer, scatter_slice};
+use crate::dispatch::Pair;
 use crate::element::Element;
 use crate::lanes::{Array, Lanes, PORTABLE_IS_SIMD, Register};
 use crate::reduce::{Reduce, Reducer, Tile};
@@ -140,9 +141,12 @@ impl Walk {
 
 /// Pools by the walk that suits.
 #[inline(always)]
-pub(crate) fn pool<T: Element, L: Lanes<T>, R, B>(lanes: L, reduce: R, work: &mut Work<'_, T>, beside: &mut B)
+pub(crate) fn pool<T, W, L, R, B>(Pair { wide, lanes }: Pair<W, L>, reduce: R, work: &mut Work<'_, T>, beside: &mut B)
 where
-    R: Reduce<T, L> + Reduce<T, T::One> + Reducer<T, Beside = B>,
+    T: Element,
+    W: Lanes<T>,
+    L: Lanes<T>,
+    R: Reduce<T, W> + Reduce<T, L> + Reduce<T, T::One> + Reducer<T, Beside = B>,
 {
     let job = work.job;
     let traits = passes::traits::<T, L, R>();
@@ -159,9 +163,13 @@ where
     if const { has_tile::<T, L>() } {
         tile = Tile { cells: cells.cells(room, R::EMPTY), side: side.cells(room, R::EMPTY_SIDE) };
     }
+    let is_wide = W::N > L::N && job.from.shape.channels >= W::N;
     match walk {
         Walk::Planes if R::HAS_TOTALS && PORTABLE_IS_SIMD => plane::run(lanes, reduce, work),
         Walk::Planes if R::HAS_TOTALS => plane::run(T::one(), reduce, work),
+        Walk::Taps { together: true } if R::HAS_TOTALS && PORTABLE_IS_SIMD && is_wide => {
+            taps::each_pixel::<T, W, R, false>(wide, reduce, work, true);
+        }
         Walk::Taps { together: true } if R::HAS_TOTALS && PORTABLE_IS_SIMD => {
             taps::each_pixel::<T, L, R, false>(lanes, reduce, work, true);
         }
@@ -172,6 +180,9 @@ where
         Walk::Columns if const { has_tile::<T, L>() } => {
             let passes = &mut passes::Pass { lanes, reduce, work, beside, tile };
             windows::walk(job, true, None, &mut columns::ByColumns { passes, lanes: L::N });
+        }
+        Walk::Windows { by_vectors: true, patches, .. } if is_wide => {
+            windows::walk(job, true, patches, &mut passes::Pass { lanes: wide, reduce, work, beside, tile });
         }
         Walk::Windows { by_vectors: true, patches, .. } => {
             windows::walk(job, true, patches, &mut passes::Pass { lanes, reduce, work, beside, tile });

@@ -18,13 +18,18 @@ use super::runs::{Elements, Fill, Outputs, Passes};
 use super::tile::Traits;
 use super::windows::{Direct, Windows};
 use super::{Job, Work};
-use crate::access::{Block, Column, NOTHING, Run, RunMut, Runs, RunsMut, scatter_slice};
+use crate::access::{Block, Column, NOTHING, Reader, Run, RunMut, Runs, RunsMut, scatter_slice};
 use crate::element::Element;
 use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, hidden, prefetch};
 use crate::reduce::{Reduce, Reducer, Tile};
+use bytemuck::Zeroable;
+use core::marker::PhantomData;
 
 /// Most vectors side by side.
 const WIDE: usize = 4;
+
+/// Most outputs of a row that are divided by numbers of their own.
+pub(super) const COUNTS: usize = 256;
 
 /// Bytes of an input from which on it is asked for ahead: it is not in the caches that are near.
 const CACHED: usize = 1 << 20;
@@ -54,7 +59,7 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
         twice: R::TWICE,
         repeats: R::REPEATS,
         beside: R::HAS_SIDE,
-        edges: R::DIVIDES && T::HAS_NAN && L::N > 1,
+        edges: has_counts::<T, L, R>(),
     }
 }
 
@@ -446,7 +451,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             || {
                 let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
                 let outputs = *outputs;
-                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
+                let mut counts = [T::Sum::zeroed(); COUNTS];
+                let by = Divisors::<T, L, R>::new(lanes, self.work.job, &outputs, &mut counts)?;
                 let Outputs { block, apart, len, first, dilation, .. } = outputs;
                 let taps = if TAPS > 0 { TAPS } else { outputs.taps };
                 // The same length as that of the results, where it is known: then it is looked at once.
@@ -459,7 +465,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
                     each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
                         let acc = window.fold::<T, V>(from.column(i)?)?;
-                        to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by)), i)?;
+                        let by = by.at::<V>(lanes, i)?;
+                        to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by[v])), i)?;
                         reduce.aside(lanes, &acc, beside, &spot, i..len.min(i + V * L::N));
                     });
                 });
@@ -475,7 +482,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
             || {
                 let (lanes, reduce, beside) = (self.lanes, self.reduce, &mut *self.beside);
                 let outputs = *outputs;
-                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
+                let mut counts = [T::Sum::zeroed(); COUNTS];
+                let by = Divisors::<T, L, R>::new(lanes, self.work.job, &outputs, &mut counts)?;
                 let Outputs { block, apart, len, first, dilation, .. } = outputs;
                 let from = Runs::new(self.tile.read(), &block, outputs.at, [TAPS, apart], 2 * len)?;
                 let mut nothing = NOTHING;
@@ -495,7 +503,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                             let [a, b] = window.fold::<T, 2>(column)?;
                             reduce.unzip(lanes, a, b).0
                         };
-                        let result = reduce.finish(lanes, acc, &by);
+                        let by = by.at::<V>(lanes, i)?;
+                        let result = reduce.finish(lanes, acc, &by[0]);
                         store::<T, L, V>(lanes, [result; V], to.at(i)?.get());
                         reduce.aside(lanes, &[acc; V], beside, &spot, i..i + L::N);
                     });
@@ -513,7 +522,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
                 let beside = &mut *self.beside;
                 let (runs, outputs) = (*runs, *outputs);
-                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
+                let by = by::<T, L, R>(lanes, self.work.job, &outputs);
                 let (block, len) = (runs.block, outputs.len);
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [2, runs.apart], 2 * len)?;
                 let mut nothing = NOTHING;
@@ -555,7 +564,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let (lanes, reduce, data) = (self.lanes, self.reduce, self.work.input);
                 let beside = &mut *self.beside;
                 let outputs = *outputs;
-                let by = by::<T, L, R>(lanes, self.work.job, &outputs)?;
+                let by = by::<T, L, R>(lanes, self.work.job, &outputs);
                 let Windows { runs, mut lines, mut depth, mut columns } = *windows;
                 let (len, block) = (runs.len, outputs.block);
                 if ROWS > 0 {
@@ -788,23 +797,61 @@ fn store<T: Element, L: Lanes<T>, const V: usize>(
     }
 }
 
-/// What sums are divided by: the same in each lane, or where columns at an end of the rows count otherwise, one for each.
+/// What sums are divided by, the same in each lane.
 #[inline(always)]
-fn by<T: Element, L: Lanes<T>, R: Reducer<T>>(lanes: L, job: &Job, outputs: &Outputs) -> Option<L::By> {
-    let Some((first, rows)) = outputs.edge.filter(|_| R::DIVIDES) else {
-        return Some(lanes.by(divisor::<T, R>(job, outputs)));
-    };
-    let mut counts = <SumArray<T, L> as bytemuck::Zeroable>::zeroed();
-    count_each::<T>(job, first, rows, counts.as_mut());
-    lanes.by_each(&counts)
+fn by<T: Element, L: Lanes<T>, R: Reducer<T>>(lanes: L, job: &Job, outputs: &Outputs) -> L::By {
+    lanes.by(divisor::<T, R>(job, outputs))
 }
 
-/// What the windows of columns are divided by, from column `first` on, by what their rows count.
+/// What the sums of a run are divided by: all by the same, or each by a number of its own.
+struct Divisors<'d, T: Element, L: Lanes<T>, R> {
+    same: L::By,
+    /// One for each output; or as many as one tile has, if all are the same.
+    each: &'d [T::Sum],
+    reducer: PhantomData<R>,
+}
+
+impl<'d, T: Element, L: Lanes<T>, R: Reducer<T>> Divisors<'d, T, L, R> {
+    #[inline(always)]
+    fn new(lanes: L, job: &Job, outputs: &Outputs, counts: &'d mut [T::Sum; COUNTS]) -> Option<Self> {
+        let same = by::<T, L, R>(lanes, job, outputs);
+        let mut each: &[T::Sum] = &[];
+        if const { has_counts::<T, L, R>() } {
+            // Of a row that is shorter than a vector too, which is read past its end.
+            let n = if outputs.edges.is_some() { outputs.len.max(L::N) } else { WIDE * L::N };
+            let counts = counts.get_mut(..n)?;
+            count_each::<T>(job, outputs, counts);
+            each = counts;
+        }
+        Some(Self { same, each, reducer: PhantomData })
+    }
+
+    /// Those of the vectors from output `i` on.
+    #[inline(always)]
+    fn at<const V: usize>(&self, lanes: L, i: usize) -> Option<[L::By; V]> {
+        if const { !has_counts::<T, L, R>() } {
+            return Some([self.same; V]);
+        }
+        let counts = Reader::<T::Sum, [SumArray<T, L>; V]>::new(self.each)?.nearest(i);
+        Some(array!(V, |v| lanes.by_each(&counts[v])?))
+    }
+}
+
+/// Whether outputs of a row may have divisors of their own.
+const fn has_counts<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
+    R::DIVIDES && T::HAS_NAN && L::N > 1
+}
+
+/// What the windows of a row are divided by, or of any row if that is the same for all.
 #[inline(never)]
-fn count_each<T: Element>(job: &Job, first: usize, rows: usize, counts: &mut [T::Sum]) {
-    let cols = job.axes[2];
-    for (i, to) in counts.iter_mut().enumerate() {
-        let count = job.divisor.along(&cols, cols.taps((first + i).min(cols.output - 1)));
-        *to = T::count(count.wrapping_mul(rows));
+fn count_each<T: Element>(job: &Job, outputs: &Outputs, counts: &mut [T::Sum]) {
+    let Some(rows) = outputs.edges else { return counts.fill(T::count(outputs.count)) };
+    let (cols, inside) = (&job.axes[2], job.axes[2].interior());
+    let of = |x| T::count(job.divisor.along(cols, cols.outlined_taps(x)).wrapping_mul(rows) as isize);
+    counts.fill(of(inside.start.min(cols.output - 1)));
+    for x in (0..inside.start).chain(inside.end..cols.output) {
+        if let Some(to) = counts.get_mut(x) {
+            *to = of(x);
+        }
     }
 }

@@ -72,8 +72,8 @@ pub(super) struct Outputs {
     /// What sums are divided by: the number, and the real taps.
     pub(super) count: isize,
     pub(super) real: isize,
-    /// Where each column has a divisor of its own: the first column, and what the rows count.
-    pub(super) edge: Option<(usize, usize)>,
+    /// Where each output of a row has a divisor of its own: what the rows count.
+    pub(super) edges: Option<usize>,
     /// The first output; and of which of its numbers the axes of the block are.
     pub(super) place: Place,
     pub(super) axes: [usize; 2],

@@ -58,7 +58,6 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
 ) {
     let job = work.job;
     let cols = job.axes[2];
-    let inside = cols.interior();
     let channels = if together { job.from.shape.channels } else { 1 };
     let always_small =
         !R::HAS_TOTALS || R::is_small(job.axes[0].kernel.saturating_mul(job.axes[1].kernel), cols.kernel);
@@ -70,11 +69,7 @@ fn walk<T: Element, L: Lanes<T>, R: Reduce<T, L>, const FIXED: bool>(
             let mut last: Option<(Taps, L::By)> = None;
             for x in 0..cols.output {
                 let to = to + x * job.to.strides.spatial[2];
-                let taps = if inside.contains(&x) && !cols.bins {
-                    Taps { start: x * cols.stride - cols.pad_start, real: cols.kernel, padded: cols.kernel }
-                } else {
-                    cols.taps(x)
-                };
+                let taps = cols.taps(x);
                 if taps.real == 0 || row.is_empty() {
                     for c in 0..channels {
                         scatter(work.output, to + c * job.to.strides.channel, 1, 1, &[work.fill]);

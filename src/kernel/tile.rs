@@ -19,6 +19,7 @@
 //! at once as the tile holds.
 
 use super::lines::Line;
+use super::passes::COUNTS;
 use super::runs::{Alike, Elements, Outputs, Passes, clamp, taps_or_fill};
 use super::{Job, Lines, Place};
 use crate::access::{Block, SCRATCH};
@@ -203,6 +204,7 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
     let mut padded = true;
     for n in 0..job.from.shape.batch {
         for z in 0..depth.output {
+            let depth = depth.outlined_taps(z);
             let mut next = 0;
             while next < channels {
                 // The last channels overlap their neighbours rather than leave a tail.
@@ -214,7 +216,8 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
                     let mut x = 0;
                     while x < cols.output {
                         let x_end = cols.output.min(x + shape.outputs);
-                        let part = Part { job, traits, shape, first: [n, c, z], step, rows: y..y_end, cols: x..x_end };
+                        let (rows, cols) = (y..y_end, x..x_end);
+                        let part = Part { job, traits, shape, first: [n, c, z], depth, step, rows, cols };
                         padded = part.pool(passes, padded);
                         x = x_end;
                     }
@@ -233,6 +236,8 @@ struct Part<'a> {
     shape: &'a Shape,
     /// Image, channel, and position along the depth.
     first: [usize; 3],
+    /// The taps there.
+    depth: Taps,
     /// Channels.
     step: usize,
     rows: Range<usize>,
@@ -322,7 +327,7 @@ impl Part<'_> {
             dilation,
             count,
             real,
-            edge: None,
+            edges: run.edges,
             place,
             axes: [1, 3],
         }
@@ -332,7 +337,6 @@ impl Part<'_> {
     #[inline(never)]
     fn results(&self, passes: &mut dyn Passes, block: &Block, run: &Run) {
         let mut outputs = self.outputs(block, run);
-        let lanes = self.traits.lanes;
         let halved = self.may_halve(Columns { taps: run.taps, apart: run.apart, skip: run.skip });
         if !run.follows || run.skip != run.width && !halved {
             // Each output by itself.
@@ -351,38 +355,16 @@ impl Part<'_> {
             }
             return;
         }
-        let Some(rows) = run.edges else { return passes.results(&outputs) };
-        // Columns at both ends, within a vector of each, have divisors of their own.
-        let (len, vector) = (outputs.len, lanes.min(outputs.len));
-        let last = self.job.axes[2].output.saturating_sub(lanes);
-        // Those between them first: in whole vectors, which may overlap the ends.
-        let between = (len - vector).min(vector).min((len - vector).saturating_sub(lanes));
-        let parts = [
-            (between, if len > 2 * vector { len - vector } else { 0 }, None),
-            (0, vector, Some((0, rows))),
-            (len - vector, if vector == len { 0 } else { len }, Some((last, rows))),
-        ];
-        let (at, to) = (outputs.at, outputs.to);
-        for (start, end, edge) in parts {
-            if start < end {
-                (outputs.at, outputs.to) = (at + start * run.skip, to + start * outputs.step);
-                (outputs.len, outputs.edge) = (end - start, edge);
-                passes.results(&outputs);
-            }
-        }
+        passes.results(&outputs);
     }
 
     fn has_constant_divisor(&self) -> bool {
         self.job.divisor.is_constant() && self.job.finish.requantize.is_none()
     }
 
-    fn depth_taps(&self) -> Taps {
-        self.job.axes[0].outlined_taps(self.first[2])
-    }
-
     #[inline(never)]
     fn taps(&self, y: usize) -> [Taps; 2] {
-        [self.depth_taps(), self.job.axes[1].outlined_taps(y)]
+        [self.depth, self.job.axes[1].outlined_taps(y)]
     }
 
     fn planes(&self) -> usize {
@@ -426,7 +408,7 @@ impl Part<'_> {
         let (rows, pitch) = (&self.job.axes[1], self.shape.pitch);
         let ([lead, real, _], start) = extents(rows, &self.rows);
         let first = self.rows.start + lead;
-        self.fold_lines(passes, &(first..first + real), [self.depth_taps(), Taps { start, real: 1, padded: 1 }]);
+        self.fold_lines(passes, &(first..first + real), [self.depth, Taps { start, real: 1, padded: 1 }]);
         let len = self.planes() * self.plane_pitch() - self.shape.below * pitch;
         let lines = Columns { taps: rows.kernel, apart: rows.dilation * pitch, skip: 0 };
         let two = fold_most(passes, len, lines);
@@ -549,11 +531,10 @@ impl Part<'_> {
         self.inside() != self.cols && (!self.traits.pads || own_divisor)
     }
 
-    /// Whether the divisors of columns at both ends are found within a vector.
+    /// Whether each output of a row is divided by what is found in a row of numbers.
     fn has_edges(&self) -> bool {
-        let (cols, inside) = (&self.job.axes[2], self.inside());
-        let is_row = self.cols == (0..cols.output) && self.width() == 1;
-        self.traits.edges && is_row && inside.start.max(cols.output - inside.end) <= self.traits.lanes
+        let cols = &self.job.axes[2];
+        self.traits.edges && self.width() == 1 && self.cols == (0..cols.output) && cols.output <= COUNTS
     }
 
     /// Folds the columns of windows at the border that do not go with the others.

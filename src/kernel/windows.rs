@@ -114,7 +114,7 @@ fn pool(
         dilation: 0,
         count,
         real,
-        edge: None,
+        edges: None,
         place: Place { cell: [n, c, z, y, x], along_channels: len > 1 },
         axes: [3, 4],
     };

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
+use super::x86::{codes, few, float, integer, register, safe};
 use super::{Indices, Instructions, Lanes, Read, Register, array, composite, few_like_many};
 use crate::round::Ratio;
 use core::arch::x86_64::*;
@@ -30,15 +31,6 @@ impl Avx2 {
         };
         (known == 2).then_some(Self(()))
     }
-}
-
-/// A safe method from a function of intrinsics. The token `self` or `lanes` proves that the
-/// processor has them, and the functions touch no memory.
-macro_rules! safe {
-    ($call:expr) => {
-        // SAFETY: a token proves AVX2 and F16C; the operands are values.
-        unsafe { $call }
-    };
 }
 
 impl Instructions for Avx2 {
@@ -85,50 +77,15 @@ pub(crate) const NATIVE: Avx2 = Avx2(());
 #[cfg(all(target_feature = "avx2", target_feature = "f16c"))]
 pub(crate) const BEST: Avx2 = Avx2(());
 
-macro_rules! register {
-    ($($V:ident, [$T:ty; $n:literal], $M:ty, $load:expr, $store:expr, $splat:ident, $unzip:ident;)*) => {$(
-        /// One register of this type.
-        #[derive(Clone, Copy, Debug)]
-        pub struct $V($M);
-
-        impl Register<Avx2> for $V {
-            type Item = $T;
-            type Array = [$T; $n];
-
-            #[inline(always)]
-            fn load(_: Avx2, from: &[$T; $n]) -> Self {
-                // SAFETY: the token proves AVX2; `from` is 32 readable bytes; no alignment needed.
-                Self(unsafe { $load(from.as_ptr().cast()) })
-            }
-
-            #[inline(always)]
-            fn store(self, _: Avx2, to: &mut [$T; $n]) {
-                // SAFETY: the token proves AVX2; `to` is 32 writable bytes; no alignment needed.
-                unsafe { $store(to.as_mut_ptr().cast(), self.0) }
-            }
-
-            #[inline(always)]
-            fn unzip(_: Avx2, a: Self, b: Self) -> (Self, Self) {
-                let (even, odd) = safe!($unzip(a.0, b.0));
-                (Self(even), Self(odd))
-            }
-
-            #[inline(always)]
-            fn splat(_: Avx2, x: $T) -> Self {
-                Self(safe!($splat(x as _)))
-            }
-        }
-    )*};
-}
 register! {
-    F32x8, [f32; 8], __m256, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, unzip_ps;
-    F64x4, [f64; 4], __m256d, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, unzip_pd;
-    I8x32, [i8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
-    U8x32, [u8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
-    I16x16, [i16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
-    U16x16, [u16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
-    I32x8, [i32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
-    U32x8, [u32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
+    Avx2: F32x8, [f32; 8], __m256, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, unzip_ps;
+    Avx2: F64x4, [f64; 4], __m256d, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd, unzip_pd;
+    Avx2: I8x32, [i8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
+    Avx2: U8x32, [u8; 32], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi8, unzip_epi8;
+    Avx2: I16x16, [i16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
+    Avx2: U16x16, [u16; 16], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi16, unzip_epi16;
+    Avx2: I32x8, [i32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
+    Avx2: U32x8, [u32; 8], __m256i, _mm256_loadu_si256, _mm256_storeu_si256, _mm256_set1_epi32, unzip_epi32;
 }
 composite!(Avx2, I32x8, 4, [i32; 32]);
 composite!(Avx2, I32x8, 2, [i32; 16]);
@@ -178,103 +135,9 @@ fn unzip_epi8(a: __m256i, b: __m256i) -> (__m256i, __m256i) {
     (_mm256_permute4x64_epi64::<0xd8>(even), _mm256_permute4x64_epi64::<0xd8>(odd))
 }
 
-/// An element of these lanes, asked for.
-macro_rules! prefetch {
-    ($T:ty) => {
-        #[inline(always)]
-        fn prefetch(self, from: &$T) {
-            super::prefetch(super::Cache::First, from);
-        }
-    };
-}
-
-macro_rules! float {
-    ($(
-        $V:ident: $T:ty, $n:literal, indices $Index:ty, $max:ident, $min:ident, $cmp:ident, $or:ident, $and:ident,
-        $add:ident, $sub:ident, $mul:ident, $div:ident { $($pick:tt)* }
-    )*) => {$(
-        impl Lanes<$T> for Avx2 {
-            const N: usize = $n;
-            const TILE: usize = 4;
-            type V = $V;
-            type Sum = $V;
-            type Index = $Index;
-
-            few_like_many!($T);
-            prefetch!($T);
-
-            #[inline(always)]
-            fn maximum(self, a: $V, b: $V) -> $V {
-                // `max` gives `b` where either is NaN, so only a NaN in `a` is lost; all bits set is a NaN.
-                let lost = safe!($cmp::<_CMP_UNORD_Q>(a.0, a.0));
-                let max = safe!($max(a.0, b.0));
-                $V(safe!($or(max, lost)))
-            }
-
-            #[inline(always)]
-            fn maximum_of_three(self, a: $V, b: $V, c: $V) -> $V {
-                // This way round, a NaN in `a` stays, and one comparison finds those in the others.
-                let lost = safe!($cmp::<_CMP_UNORD_Q>(b.0, c.0));
-                let max = safe!($max(b.0, a.0));
-                let max = safe!($max(c.0, max));
-                $V(safe!($or(max, lost)))
-            }
-
-            #[inline(always)]
-            fn clamp(self, v: $V, low: $V, high: $V) -> $V {
-                // Equal or unordered gives the second operand, which is `v`.
-                let v = safe!($max(low.0, v.0));
-                $V(safe!($min(high.0, v)))
-            }
-
-            #[inline(always)]
-            fn widen(self, v: $V) -> $V {
-                v
-            }
-
-            #[inline(always)]
-            fn add(self, a: $V, b: $V) -> $V {
-                $V(safe!($add(a.0, b.0)))
-            }
-
-            #[inline(always)]
-            fn mul(self, a: $V, b: $V) -> $V {
-                $V(safe!($mul(a.0, b.0)))
-            }
-
-            type By = $V;
-
-            #[inline(always)]
-            fn by(self, divisor: $T) -> $V {
-                $V::splat(self, divisor)
-            }
-
-            #[inline(always)]
-            fn by_each(self, counts: &[$T; $n]) -> Option<$V> {
-                Some($V::load(self, counts))
-            }
-
-            #[inline(always)]
-            fn mean(self, sum: $V, by: &$V) -> $V {
-                $V(safe!($div(sum.0, by.0)))
-            }
-
-            #[inline(always)]
-            fn add_exactly(self, a: $V, b: $V) -> ($V, $V) {
-                let sum = safe!($add(a.0, b.0));
-                let of_b = safe!($sub(sum, a.0));
-                let of_a = safe!($sub(sum, of_b));
-                let (a_lacks, b_lacks) = (safe!($sub(a.0, of_a)), safe!($sub(b.0, of_b)));
-                ($V(sum), $V(safe!($add(a_lacks, b_lacks))))
-            }
-
-            $($pick)*
-        }
-    )*};
-}
 float! {
-    F32x8: f32, 8, indices U32x8, _mm256_max_ps, _mm256_min_ps, _mm256_cmp_ps, _mm256_or_ps, _mm256_and_ps,
-        _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps {
+    Avx2: F32x8: f32, 8, by 4, indices U32x8, _mm256_max_ps, _mm256_min_ps, unordered_ps, _mm256_or_ps, _mm256_add_ps, _mm256_sub_ps,
+        _mm256_mul_ps, _mm256_div_ps {
         #[inline(always)]
         fn pick<const ANY_ORDER: bool>(
             self,
@@ -287,8 +150,21 @@ float! {
             (F32x8(v), U32x8(safe!(_mm256_blendv_epi8(ai.0, bi.0, mask))))
         }
     }
-    F64x4: f64, 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, _mm256_cmp_pd, _mm256_or_pd, _mm256_and_pd,
-        _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd {}
+    Avx2: F64x4: f64, 4, by 4, indices Indices<4>, _mm256_max_pd, _mm256_min_pd, unordered_pd, _mm256_or_pd, _mm256_add_pd, _mm256_sub_pd,
+        _mm256_mul_pd, _mm256_div_pd {}
+}
+
+/// All bits set, which is a NaN, where one of both is.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn unordered_ps(a: __m256, b: __m256) -> __m256 {
+    _mm256_cmp_ps::<_CMP_UNORD_Q>(a, b)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn unordered_pd(a: __m256d, b: __m256d) -> __m256d {
+    _mm256_cmp_pd::<_CMP_UNORD_Q>(a, b)
 }
 
 /// Where `b` is to be picked rather than `a`; see [`super::picks`].
@@ -309,106 +185,26 @@ fn picks<const ANY_ORDER: bool>((a, ai): (__m256, __m256i), (b, bi): (__m256, __
     _mm256_or_ps(_mm256_or_ps(greater, first), _mm256_and_ps(nan, _mm256_or_ps(number, later)))
 }
 
-/// Sums of up to `$most` taps in 16 bits.
-macro_rules! few {
-    ($V:ident, $Half:ident, $widen:ident, $many:ident, $most:literal) => {
-        type Few = [$Half; 2];
-        const FEW: usize = $most;
-
-        #[inline(always)]
-        fn widen_few(self, v: $V) -> [$Half; 2] {
-            let [low, high]: [__m128i; 2] = bytemuck::must_cast(v.0);
-            [$Half(safe!($widen(low))), $Half(safe!($widen(high)))]
-        }
-
-        #[inline(always)]
-        fn add_few(self, a: [$Half; 2], b: [$Half; 2]) -> [$Half; 2] {
-            array!(2, |i| $Half(safe!(_mm256_add_epi16(a[i].0, b[i].0))))
-        }
-
-        #[inline(always)]
-        fn many(self, few: [$Half; 2]) -> [I32x8; 4] {
-            let quarters: [__m128i; 4] = bytemuck::must_cast([few[0].0, few[1].0]);
-            array!(4, |i| I32x8(safe!($many(quarters[i]))))
-        }
-    };
-}
-
-macro_rules! integer {
-    ($(
-        $V:ident: $T:ty, $n:literal, sums in $k:literal, $max:ident, $min:ident, $widen:ident, $pack:ident, { $($few:tt)* }
-    )*) => {$(
-        impl Lanes<$T> for Avx2 {
-            const N: usize = $n;
-            const TILE: usize = 2;
-            type V = $V;
-            type Sum = [I32x8; $k];
-            type Index = Indices<$n>;
-
-            $($few)*
-            prefetch!($T);
-
-            #[inline(always)]
-            fn maximum(self, a: $V, b: $V) -> $V {
-                $V(safe!($max(a.0, b.0)))
-            }
-
-            #[inline(always)]
-            fn clamp(self, v: $V, low: $V, high: $V) -> $V {
-                let v = safe!($max(v.0, low.0));
-                $V(safe!($min(v, high.0)))
-            }
-
-            #[inline(always)]
-            fn widen(self, v: $V) -> [I32x8; $k] {
-                let sums = safe!($widen(v.0));
-                array!($k, |i| I32x8(sums[i]))
-            }
-
-            #[inline(always)]
-            fn add(self, a: [I32x8; $k], b: [I32x8; $k]) -> [I32x8; $k] {
-                array!($k, |i| I32x8(safe!(_mm256_add_epi32(a[i].0, b[i].0))))
-            }
-
-            #[inline(always)]
-            fn mul(self, a: [I32x8; $k], b: [I32x8; $k]) -> [I32x8; $k] {
-                array!($k, |i| I32x8(safe!(_mm256_mullo_epi32(a[i].0, b[i].0))))
-            }
-
-            type By = Ratio;
-
-            #[inline(always)]
-            fn by(self, divisor: Ratio) -> Ratio {
-                divisor
-            }
-
-            #[inline(always)]
-            fn mean(self, sum: [I32x8; $k], by: &Ratio) -> $V {
-                let quotients = if by.small {
-                    array!($k, |i| safe!(small_quotient(sum[i].0, by)))
-                } else {
-                    array!($k, |i| safe!(quotient(sum[i].0, by)))
-                };
-                $V(safe!($pack(quotients)))
-            }
-
-            #[inline(always)]
-            fn add_exactly(self, a: [I32x8; $k], b: [I32x8; $k]) -> ([I32x8; $k], [I32x8; $k]) {
-                (Lanes::<$T>::add(self, a, b), [I32x8(safe!(_mm256_setzero_si256())); $k])
-            }
-        }
-    )*};
-}
 integer! {
-    I8x32: i8, 32, sums in 4, _mm256_max_epi8, _mm256_min_epi8, widen_epi8, pack_epi8, {
-        few!(I8x32, I16x16, _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, 256);
+    Avx2: I8x32: i8, 32, sums in 4 of I32x8, _mm256_max_epi8, _mm256_min_epi8, widen_epi8, pack_epi8, {
+        few!(I8x32, I16x16, _mm256_add_epi16, halves, _mm256_cvtepi8_epi16, I32x8, _mm256_cvtepi16_epi32, 256);
     }
-    U8x32: u8, 32, sums in 4, _mm256_max_epu8, _mm256_min_epu8, widen_epu8, pack_epu8, {
-        few!(U8x32, U16x16, _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, 257);
+    Avx2: U8x32: u8, 32, sums in 4 of I32x8, _mm256_max_epu8, _mm256_min_epu8, widen_epu8, pack_epu8, {
+        few!(U8x32, U16x16, _mm256_add_epi16, halves, _mm256_cvtepu8_epi16, I32x8, _mm256_cvtepu16_epi32, 257);
     }
-    I16x16: i16, 16, sums in 2, _mm256_max_epi16, _mm256_min_epi16, widen_epi16, pack_epi16, {
+    Avx2: I16x16: i16, 16, sums in 2 of I32x8, _mm256_max_epi16, _mm256_min_epi16, widen_epi16, pack_epi16, {
         few_like_many!(i16);
     }
+}
+
+/// The sums of both and the products of both, that [`integer!`] asks for.
+use _mm256_add_epi32 as add_epi32;
+use _mm256_mullo_epi32 as mul_epi32;
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn halves(v: __m256i) -> [__m128i; 2] {
+    [_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v)]
 }
 
 #[target_feature(enable = "avx2")]
@@ -491,34 +287,24 @@ fn quotient(sum: __m256i, by: &Ratio) -> __m256i {
     _mm256_add_epi32(_mm256_set_m128i(high, low), _mm256_set1_epi32(by.last))
 }
 
-/// Eight codes as floats.
-macro_rules! codes {
-    ($($T:ty: $read:ident, $widen:ident;)*) => {$(
-        impl Read<$T> for Avx2 {
-            type From = [$T; 8];
-
-            #[inline(always)]
-            fn read(self, from: &[$T; 8]) -> F32x8 {
-                Read::<$T>::read_less(self, from, 0)
-            }
-
-            #[inline(always)]
-            fn read_less(self, from: &[$T; 8], zero_point: i32) -> F32x8 {
-                F32x8(safe!($read(bytemuck::must_cast(*from), zero_point)))
-            }
-        }
-
-        #[target_feature(enable = "avx2")]
-        #[inline]
-        fn $read(codes: i64, zero_point: i32) -> __m256 {
-            // Subtracted as integers: the units for floats have enough to do.
-            _mm256_cvtepi32_ps(_mm256_sub_epi32($widen(_mm_cvtsi64_si128(codes)), _mm256_set1_epi32(zero_point)))
-        }
-    )*};
-}
 codes! {
-    i8: read_i8, _mm256_cvtepi8_epi32;
-    u8: read_u8, _mm256_cvtepu8_epi32;
+    Avx2: F32x8, 8, i8, read_i8;
+    Avx2: F32x8, 8, u8, read_u8;
+}
+
+// Subtracted as integers: the units for floats have enough to do.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn read_i8(codes: [i8; 8], zero_point: i32) -> __m256 {
+    let codes = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128(bytemuck::must_cast(codes)));
+    _mm256_cvtepi32_ps(_mm256_sub_epi32(codes, _mm256_set1_epi32(zero_point)))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn read_u8(codes: [u8; 8], zero_point: i32) -> __m256 {
+    let codes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytemuck::must_cast(codes)));
+    _mm256_cvtepi32_ps(_mm256_sub_epi32(codes, _mm256_set1_epi32(zero_point)))
 }
 
 #[cfg(feature = "half")]

@@ -35,7 +35,13 @@ pub(crate) use portable::{PORTABLE_IS_SIMD, Portable};
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
 
 #[cfg(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "f16c"))]
 pub(crate) use avx2::{Avx2 as Native, BEST, NATIVE};
