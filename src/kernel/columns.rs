@@ -32,14 +32,18 @@ const LARGE: usize = 32;
 /// Bytes of an image from which on it matters to a cache in which order they are read.
 const CACHED: usize = 1 << 19;
 
-/// Bytes between places of the nearest cache of which it has room for few.
+/// Bytes after which the nearest cache starts over, and lines at the same place that it has room for.
 const ALIASED: usize = 1 << 12;
+const WAYS: usize = 8;
 
 /// Whether windows of a job, of channels side by side that have so many bytes each, are better pooled column by column.
 pub(super) fn suit(job: &Job, element: usize) -> bool {
     let Layout { shape, strides } = &job.from;
     let cells = shape.spatial.iter().fold(element, |bytes, extent| bytes.saturating_mul(*extent));
-    let competes = strides.spatial[2].wrapping_mul(element).is_multiple_of(ALIASED);
+    // Of pixels that lie a power of two apart, few go to different places.
+    let pixel = strides.spatial[2].wrapping_mul(element);
+    let places = ALIASED >> pixel.trailing_zeros().min(ALIASED.trailing_zeros());
+    let competes = job.most_taps() > WAYS * places;
     job.most_taps() >= LARGE && (competes || cells.saturating_mul(shape.channels) > CACHED)
 }
 

@@ -6,6 +6,7 @@
 //! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
 //! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
 //! | `columns` | columns of windows, of many channels after each other | large windows of channels side by side, where the caches need it |
+//! | `narrow` | planes no wider than a vector, a few at once | windows that are such a plane |
 //! | `patches` | four windows at once, which share lines and columns | windows of three rows and columns, one apart, of channels side by side |
 //! | `runs` | | what walks hand to `passes`, and which windows go together |
 //! | `passes` | runs of a block | `tile`, `columns` and `windows` |
@@ -18,6 +19,7 @@
 
 mod columns;
 mod lines;
+mod narrow;
 mod numbers;
 pub(crate) mod numbers_alone;
 mod passes;

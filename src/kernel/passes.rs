@@ -13,6 +13,7 @@
 //! what it uses within its lanes: what lies behind a reference would be read again for each vector.
 
 use super::lines::{Line, lift, merge, vectors};
+use super::narrow::MOST;
 use super::patches::Patches;
 use super::runs::{Elements, Fill, Outputs, Passes};
 use super::tile::Traits;
@@ -53,6 +54,7 @@ pub(super) fn traits<T: Element, L: Lanes<T>, R: Reducer<T>>() -> Traits {
         lanes: L::N,
         slack: WIDE * L::N,
         halves: tuned::<T, L, R>(),
+        narrow: has_narrow::<T, L, R>(),
         patches: has_patches::<T, L, R>(),
         pads: R::PADS,
         divides: R::DIVIDES,
@@ -167,6 +169,16 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         }
     }
 
+    fn planes(&mut self, runs: &Elements, lines: usize, slices: Line, outputs: &Outputs) {
+        // The walk does not ask for it elsewhere.
+        if const { has_narrow::<T, L, R>() } {
+            match [slices.count, lines, runs.len] {
+                [1, 7, 7] => self.planes::<7>(runs, lines, slices, outputs),
+                _ => self.planes::<0>(runs, lines, slices, outputs),
+            };
+        }
+    }
+
     fn halve(&mut self, runs: &Elements, outputs: &Outputs) {
         // The walk does not ask for it elsewhere.
         if const { tuned::<T, L, R>() } {
@@ -216,6 +228,11 @@ const fn tuned<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
 /// Whether windows go in patches: sums of several registers leave none for neighbours.
 const fn has_patches<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
     tuned::<T, L, R>() && (R::REPEATS || <L::Sum as Register<L>>::REGISTERS == 1)
+}
+
+/// Whether narrow planes are transposed: where vectors are few, and nothing goes beside the results.
+const fn has_narrow<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
+    tuned::<T, L, R>() && L::N <= MOST && !R::HAS_SIDE
 }
 
 /// Whether results are whole vectors in memory.
@@ -661,8 +678,8 @@ fn of(many: bool, n: usize) -> usize {
 
 /// Folds the arrays at element `i` of a run, from top to bottom and slice after slice; of one slice, or of as `many` as there are.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "a part of two loops")]
-fn fold_slices<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
+#[expect(clippy::too_many_arguments, reason = "a part of loops")]
+pub(super) fn fold_slices<T: Element, L: Lanes<T>, R: Reduce<T, L>, const V: usize>(
     lanes: L,
     reduce: R,
     from: &Run<'_, T, ()>,
@@ -799,7 +816,7 @@ fn store<T: Element, L: Lanes<T>, const V: usize>(
 
 /// What sums are divided by, the same in each lane.
 #[inline(always)]
-fn by<T: Element, L: Lanes<T>, R: Reducer<T>>(lanes: L, job: &Job, outputs: &Outputs) -> L::By {
+pub(super) fn by<T: Element, L: Lanes<T>, R: Reducer<T>>(lanes: L, job: &Job, outputs: &Outputs) -> L::By {
     lanes.by(divisor::<T, R>(job, outputs))
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Traits {
     pub(super) slack: usize,
     /// Whether every other column can be taken.
     pub(super) halves: bool,
+    /// Whether narrow planes are transposed.
+    pub(super) narrow: bool,
     /// Whether there are patches of windows.
     pub(super) patches: bool,
     /// As in [`Reducer`](crate::reduce::Reducer).
@@ -248,8 +250,8 @@ impl Part<'_> {
     /// Gives whether the padding is still in the tile, as it was if that is `padded`.
     #[inline(never)]
     fn pool(&self, passes: &mut dyn Passes, padded: bool) -> bool {
-        if self.is_halved() {
-            self.halve(passes);
+        if self.is_halved() || self.is_narrow() {
+            self.pool_without(passes);
             return padded;
         }
         let classes = Alike::of(&self.job.axes[1], &self.rows);
@@ -297,16 +299,25 @@ impl Part<'_> {
         may && dense && self.width() == 1 && self.inside().len() * rows >= traits.lanes
     }
 
-    /// Such windows need no tile.
+    /// Whether each window is a plane that a vector is as wide as, and there is a vector of them.
+    fn is_narrow(&self) -> bool {
+        let ([_, rows, cols], lanes) = (&self.job.axes, self.traits.lanes);
+        let is_one = rows.output == 1 && cols.output == 1 && cols.dilation == 1 && cols.kernel <= lanes;
+        self.traits.narrow && self.shape.flat && is_one && self.step >= lanes && self.job.from.strides.spatial[2] == 1
+    }
+
+    /// Pools windows that need no tile.
     #[inline(never)]
-    fn halve(&self, passes: &mut dyn Passes) {
+    fn pool_without(&self, passes: &mut dyn Passes) {
         let Some((block, run)) = self.run(&self.rows, self.raw()) else { return };
         let [n, c, _] = self.first;
         let lines = Lines::of(self.job, [n, c], self.taps(self.rows.start));
-        let runs = self.elements(&self.rows, &lines);
+        let (runs, outputs) = (self.elements(&self.rows, &lines), self.outputs(&block, &run));
+        if self.is_narrow() {
+            return passes.planes(&runs, lines.rows.count, lines.depth, &outputs);
+        }
         // Written where the outputs are.
-        let runs = Elements { block: Block { to: block.to, ..runs.block }, ..runs };
-        passes.halve(&runs, &self.outputs(&block, &run));
+        passes.halve(&Elements { block: Block { to: block.to, ..runs.block }, ..runs }, &outputs);
     }
 
     /// The outputs of runs that lie in the output as they do in the tile.
