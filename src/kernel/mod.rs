@@ -4,6 +4,7 @@
 //! | file | what is walked | serves |
 //! |---|---|---|
 //! | `tile` | lines, folded into a tile on the stack, whose columns are then folded | windows that overlap, or lie in planes |
+//! | `again` | | passes of `tile` for the next channels |
 //! | `windows` | the taps of windows, as they are | the other windows, of channels side by side or of any strides |
 //! | `columns` | columns of windows, of many channels after each other | large windows of channels side by side, where the caches need it |
 //! | `narrow` | planes no wider than a vector, a few at once | windows that are such a plane |
@@ -17,6 +18,7 @@
 //! | `repair` | | norms whose powers overflow or vanish |
 //! | `numbers_alone` | | maxima that pass over NaN, where a window has one |
 
+mod again;
 mod columns;
 mod lines;
 mod narrow;

@@ -78,31 +78,33 @@ macro_rules! each_run {
     };
 }
 
-/// Calls `$each` for the tiles of a run, of `$wide` vectors side by side; the last vector overlaps its neighbour rather than
-/// leave a tail, if there is one.
+/// Calls `$each` for the tiles of a run, of `$wide` vectors side by side; what is left of it is one vector, or as many as overlap what is
+/// before them, unless nothing may be done twice. The last vector overlaps its neighbour too rather than leave a tail, if there is one.
 macro_rules! each_tile {
-    ($end:expr, $N:expr, $wide:expr, |$i:ident, $V:ident| $each:expr) => {
+    ($end:expr, $N:expr, $wide:expr, twice $twice:expr, |$i:ident, $V:ident| $each:expr) => {
         let (mut done, end) = (0, $end);
         if $wide == 4 {
             const $V: usize = 4;
-            while done + 4 * $N <= end {
-                let $i = done;
-                $each;
-                done += 4 * $N;
-            }
+            each_tile!(@ 4 * $N, done, end, if $twice { $N } else { 4 * $N - 1 }, |$i| $each);
         } else if $wide == 2 {
             const $V: usize = 2;
-            while done + 2 * $N <= end {
-                let $i = done;
-                $each;
-                done += 2 * $N;
-            }
+            each_tile!(@ 2 * $N, done, end, if $twice { $N } else { 2 * $N - 1 }, |$i| $each);
         }
         while done < end {
             const $V: usize = 1;
             let $i = done.min(end.saturating_sub($N));
             $each;
             done += $N;
+        }
+    };
+    // As long as more is left than is left out.
+    (@ $n:expr, $done:ident, $end:ident, $left:expr, |$i:ident| $each:expr) => {
+        if let Some(last) = $end.checked_sub($n) {
+            while $end > $done + $left {
+                let $i = $done.min(last);
+                $each;
+                $done += $n;
+            }
         }
     };
 }
@@ -403,7 +405,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 each_run!(block.count, |run| {
                     let (from, mut tile) = (from.run(run)?, tile.run(run)?);
                     let (number, cells, many) = (runs.number_of(run), runs.cells, LINES == 0);
-                    each_tile!(len, L::N, wide::<T, L, R>(), |i, V| {
+                    each_tile!(len, L::N, wide::<T, L, R>(), twice!(many && runs.more), |i, V| {
                         let mut acc = fold_slices::<T, L, R, V>(lanes, reduce, &from, i, number, cells, slices, many)?;
                         let to = tile.at(i)?.get();
                         if many && runs.more {
@@ -452,7 +454,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 // overlaps its neighbour.
                 let mut runs = RunsMut::new(self.tile.write(), &Block::ONE, 0, [taps, apart], whole)?;
                 let mut run = runs.run([0; 2])?;
-                each_tile!(whole, L::N, wide::<T, L, R>(), |i, V| {
+                each_tile!(whole, L::N, wide::<T, L, R>(), twice false, |i, V| {
                     let acc = window.fold::<T, V>(run.column(i)?)?;
                     write(lanes, reduce, acc, run.at(i)?.get());
                 });
@@ -480,7 +482,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
                 each_run!(block.count, |run| {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
-                    each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
+                    each_tile!(len, L::N, to.wide::<L, R>(), twice true, |i, V| {
                         let acc = window.fold::<T, V>(from.column(i)?)?;
                         let by = by.at::<V>(lanes, i)?;
                         to.put(lanes, array!(V, |v| reduce.finish(lanes, acc[v], &by[v])), i)?;
@@ -508,7 +510,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let window = Window { lanes, reduce, first, dilation, many: false };
                 each_run!(block.count, |run| {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
-                    each_tile!(len, L::N, 1, |i, V| {
+                    each_tile!(len, L::N, 1, twice true, |i, V| {
                         let mut column = from.column(2 * i)?;
                         let acc = if TAPS == 2 && apart == 1 {
                             // One column of two is at even places, the other one at odd ones.
@@ -548,7 +550,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 each_run!(block.count, |run| {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
                     let (number, cells) = (runs.number_of(run), runs.cells);
-                    each_tile!(len, L::N, L::TILE / 2, |i, V| {
+                    each_tile!(len, L::N, L::TILE / 2, twice true, |i, V| {
                         let mut column = from.column::<[Array<T, L>; 2 * V], [(); 2 * V]>(2 * i)?;
                         if ahead {
                             for (elements, _) in column {
@@ -595,7 +597,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, &outputs, ROWS > 0)?;
                 each_run!(block.count, |run| {
                     let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
-                    each_tile!(len, L::N, to.wide::<L, R>(), |i, V| {
+                    each_tile!(len, L::N, to.wide::<L, R>(), twice true, |i, V| {
                         let many = ROWS == 0;
                         let (mut at, mut number, mut x) = (i, runs.number_of(run), 0);
                         let mut acc = [reduce.empty(lanes); V];

@@ -18,6 +18,7 @@
 //! Here is only arithmetic, the same for every element, reducer and instruction set; `passes` does the work, as much of it
 //! at once as the tile holds.
 
+use super::again::{Calls, Keeping, Shift};
 use super::lines::Line;
 use super::passes::COUNTS;
 use super::runs::{Alike, Elements, Outputs, Passes, clamp, taps_or_fill};
@@ -148,6 +149,11 @@ impl Shape {
         Some(Self { together, width, outputs, rows: tile_rows, planes, below, pitch, short, flat })
     }
 
+    /// Channels that go through it at once.
+    fn channels(&self) -> usize {
+        if self.together { self.width } else { self.planes }
+    }
+
     /// Cells of the tile.
     pub(super) fn cells(&self, traits: &Traits) -> usize {
         self.pitch * (self.rows + self.below) * self.planes + 2 * traits.slack
@@ -204,6 +210,9 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
     let channels = job.from.shape.channels;
     // What merges without a trace is in all of the tile at first.
     let mut padded = true;
+    // Parts that hold all rows and columns differ in where they start only.
+    let are_alike = shape.rows >= rows.output && shape.outputs >= cols.output && channels > shape.channels();
+    let mut kept = are_alike.then(Kept::new);
     for n in 0..job.from.shape.batch {
         for z in 0..depth.output {
             let depth = depth.outlined_taps(z);
@@ -220,7 +229,10 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
                         let x_end = cols.output.min(x + shape.outputs);
                         let (rows, cols) = (y..y_end, x..x_end);
                         let part = Part { job, traits, shape, first: [n, c, z], depth, step, rows, cols };
-                        padded = part.pool(passes, padded);
+                        padded = match &mut kept {
+                            Some(kept) => kept.pool(&part, passes, padded),
+                            None => part.pool(passes, padded),
+                        };
                         x = x_end;
                     }
                     y = y_end;
@@ -228,6 +240,41 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
                 next += step;
             }
         }
+    }
+}
+
+/// What was done for a part, to be done again for others.
+struct Kept {
+    calls: Calls,
+    /// Of which part, how many channels that had, and whether the padding was in the tile before and after.
+    of: Option<([usize; 3], usize, bool)>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { calls: Calls::new(), of: None }
+    }
+
+    /// As [`Part::pool`].
+    #[inline(never)]
+    fn pool(&mut self, part: &Part<'_>, passes: &mut dyn Passes, padded: bool) -> bool {
+        let ([n, c, z], Job { from, to, .. }) = (part.first, part.job);
+        if let Some((before @ [m, d, _], step, had)) = self.of
+            && (before[2], step, had) == (z, part.step, padded)
+        {
+            let shift = Shift {
+                cells: [n.wrapping_sub(m), c.wrapping_sub(d)],
+                from: from.at(n, c, [0; 3]).wrapping_sub(from.at(m, d, [0; 3])),
+                to: to.at(n, c, [0; 3]).wrapping_sub(to.at(m, d, [0; 3])),
+            };
+            if self.calls.again(passes, &shift) {
+                return padded;
+            }
+        }
+        self.calls.forget();
+        let after = part.pool(&mut Keeping { passes, calls: &mut self.calls }, padded);
+        self.of = (after == padded).then_some((part.first, part.step, padded));
+        after
     }
 }
 
