@@ -6,9 +6,10 @@
 //! That order is part of the result of a sum. `EMPTY` merges without a trace, so that a kernel may treat padding as
 //! elements.
 
+use crate::access::Reader;
 use crate::element::{Element, Float, Real};
 use crate::kernel::{Numbers, Place, Spot};
-use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray};
+use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray, hidden};
 use bytemuck::Pod;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -51,6 +52,12 @@ pub(crate) trait Reducer<T: Element>: Copy {
     /// it, and loses little; else eights enter a total. Asked only where there are totals.
     fn is_small(_lines: usize, _columns: usize) -> bool {
         true
+    }
+
+    /// What lies beside a cell, for a copy of it that lies so many columns before it.
+    #[inline(always)]
+    fn before(side: Self::Side, _columns: u32) -> Self::Side {
+        side
     }
 
     /// Where goes what is written beside the results from an output on.
@@ -548,6 +555,17 @@ impl<T: Float, L: Lanes<T>> Reduce<T, L> for Norm<T::Sum> {
     }
 }
 
+/// The first numbers, for as many lanes as there may be.
+static COUNTED: [u32; 64] = {
+    let mut counted = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        counted[i] = i as u32;
+        i += 1;
+    }
+    counted
+};
+
 /// The greatest element with the cell that has it: the first of equals, the last NaN. NaN wins.
 #[derive(Clone, Copy)]
 pub(crate) struct Pick<'n, T>(pub(crate) Bounds<T>, pub(crate) PhantomData<Numbers<'n>>);
@@ -567,6 +585,11 @@ impl<'n, T: Element> Reducer<T> for Pick<'n, T> {
     const HAS_TOTALS: bool = false;
     const HAS_SIDE: bool = true;
     const REPEATS: bool = true;
+
+    #[inline(always)]
+    fn before(line: u32, columns: u32) -> u32 {
+        line.wrapping_add(columns)
+    }
 
     #[inline(always)]
     fn spot(beside: &Numbers<'n>, place: Place) -> Spot {
@@ -658,11 +681,13 @@ impl<'n, T: Element, L: Lanes<T>> Reduce<T, L> for Pick<'n, T> {
         if end - start == V * L::N
             && let Some((to, [first, more])) = to.plain(spot, start, V * L::N)
         {
-            let mut rising = <IndexArray<T, L> as bytemuck::Zeroable>::zeroed();
-            for (i, to) in rising.as_mut().iter_mut().enumerate() {
-                *to = more.wrapping_mul(i as u32);
-            }
-            let rising = L::Index::load(lanes, &rising);
+            // From a place that the compiler does not know: it would make many shuffles of multiples that it knows.
+            let Some(reader) = Reader::<u32, IndexArray<T, L>>::new(&COUNTED) else { return };
+            let rising = L::Index::load(lanes, reader.at(hidden(0))).map(
+                lanes,
+                #[inline(always)]
+                |i| i.wrapping_mul(more),
+            );
             for (v, to) in to.chunks_exact_mut(L::N).enumerate() {
                 let first = first.wrapping_add(more.wrapping_mul((v * L::N) as u32));
                 let numbers = acc[v].1.zip(

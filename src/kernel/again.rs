@@ -13,6 +13,7 @@ enum Call {
     Fold(Elements, usize, Line),
     FoldEach(Elements, usize, Line),
     Pad(Block, usize, usize),
+    Repeat(Block, [usize; 3], usize),
     FoldInPlace([usize; 3], u32),
     Compact([usize; 3], usize, usize),
     Results(Outputs),
@@ -67,12 +68,14 @@ impl Calls {
         for call in calls {
             match call {
                 Some(Call::Fold(runs, lines, slices)) => {
-                    if !passes.fold(&shift.elements(runs), *lines, *slices) {
+                    let folded = passes.fold(&shift.elements(runs), *lines, *slices);
+                    if !folded {
                         return false;
                     }
                 }
                 Some(Call::FoldEach(runs, lines, slices)) => passes.fold_each(&shift.elements(runs), *lines, *slices),
                 Some(Call::Pad(block, at, n)) => passes.pad(block, *at, *n),
+                Some(Call::Repeat(block, columns, width)) => passes.repeat(block, *columns, *width),
                 Some(Call::FoldInPlace([len, taps, apart], dilation)) => {
                     passes.fold_in_place(*len, *taps, *apart, *dilation);
                 }
@@ -123,6 +126,11 @@ impl Passes for Keeping<'_> {
     fn pad(&mut self, block: &Block, at: usize, n: usize) {
         self.keep(Call::Pad(*block, at, n));
         self.passes.pad(block, at, n);
+    }
+
+    fn repeat(&mut self, block: &Block, columns: [usize; 3], width: usize) {
+        self.keep(Call::Repeat(*block, columns, width));
+        self.passes.repeat(block, columns, width);
     }
 
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) {

@@ -56,9 +56,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     let folded = match &from {
                         Some(from) if first + L::N <= inside => {
                             let mut folded = [reduce.empty(lanes); MOST];
-                            for p in 0..L::N {
+                            for (p, acc) in folded.iter_mut().enumerate().take(L::N) {
                                 let run = from.run([first + p, 0])?;
-                                [folded[p]] = fold_slices::<T, L, R, 1>(lanes, reduce, &run, 0, 0, 0, slices, many)?;
+                                [*acc] = fold_slices::<T, L, R, 1>(lanes, reduce, &run, 0, 0, 0, slices, many)?;
                             }
                             folded
                         }
@@ -66,9 +66,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                     };
                     let columns_of = transpose(lanes, reduce, folded);
                     let mut acc = columns_of[0];
-                    for x in 1..L::N {
+                    // Of as many turns as lanes: columns would be read from memory otherwise.
+                    for (x, column) in columns_of.iter().enumerate().take(L::N).skip(1) {
                         if x < columns {
-                            acc = reduce.merge_columns(lanes, acc, columns_of[x]);
+                            acc = reduce.merge_columns(lanes, acc, *column);
                         }
                     }
                     reduce.finish(lanes, acc, &by).store(lanes, writer.at(outputs.to + first));

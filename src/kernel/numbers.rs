@@ -41,17 +41,20 @@ pub(crate) struct Spot {
     plane: usize,
     start: usize,
     more: [usize; 3],
+    /// What is added to the first offset, and how much more to each next one, if planes are numbered row by row.
+    rising: Option<[usize; 2]>,
 }
 
 impl Spot {
     /// That of `n` outputs later.
     #[inline(always)]
     fn after(&self, n: usize) -> Self {
-        let Self { at, plane, start, more: [step, planes, columns] } = *self;
+        let Self { at, plane, start, more: [step, planes, columns], rising } = *self;
         let start = start.wrapping_add(n.wrapping_mul(columns));
         // The place after the last one may be none.
         let at = at.wrapping_add(n.wrapping_mul(step));
-        Self { at, plane: plane + n * planes, start, ..*self }
+        let rising = rising.map(|[first, more]| [first.wrapping_add(n.wrapping_mul(more)), more]);
+        Self { at, plane: plane + n * planes, start, rising, ..*self }
     }
 }
 
@@ -68,34 +71,30 @@ impl Numbers<'_> {
         }
         let more =
             if place.along_channels { [strides.channel, 1, 0] } else { [strides.spatial[2], 0, self.cols.stride] };
-        Spot { at: self.layout.at(n, c, [z, y, x]), plane: n * shape.channels + c, start, more }
-    }
-
-    /// What is added to the first offset of a spot, and how much more to each next one, if planes are numbered row by row.
-    #[inline(always)]
-    fn rising(&self, spot: &Spot) -> Option<[usize; 2]> {
-        let (Spot { plane, start, more: [_, planes, columns], .. }, cells) = (spot, self.numbering.plane);
-        let first = plane.wrapping_mul(cells).wrapping_add(*start);
-        self.numbering.row_major.then_some([first, planes.wrapping_mul(cells).wrapping_add(*columns)])
+        let (plane, cells) = (n * shape.channels + c, self.numbering.plane);
+        let [_, planes, columns] = more;
+        let first = plane.wrapping_mul(cells).wrapping_add(start);
+        let rising = self.numbering.row_major.then_some([first, planes.wrapping_mul(cells).wrapping_add(columns)]);
+        Spot { at: self.layout.at(n, c, [z, y, x]), plane, start, more, rising }
     }
 
     /// Places for `n` numbers from output `i` on, side by side, with what is added to the first offset and how much more to each next
     /// one; `None` if they lie apart, are not of `u32`, or are of another order.
     #[inline(always)]
     pub(crate) fn plain(&mut self, spot: &Spot, i: usize, n: usize) -> Option<(&mut [u32], [u32; 2])> {
-        let spot = spot.after(i);
         if spot.more[0] != 1 {
             return None;
         }
-        let rising = self.rising(&spot)?;
-        Some((self.to.plain(spot.at, n)?, rising.map(|number| number as u32)))
+        let [first, more] = spot.rising?;
+        let first = first.wrapping_add(i.wrapping_mul(more));
+        Some((self.to.plain(spot.at.wrapping_add(i), n)?, [first as u32, more as u32]))
     }
 
     /// Writes the numbers of cells of the plane from output `i` on, each of them less by the column in which its window starts.
     #[inline(never)]
     pub(crate) fn write(&mut self, spot: &Spot, i: usize, offsets: &[u32]) {
         let mut spot = spot.after(i);
-        if let Some([first, more]) = self.rising(&spot) {
+        if let Some([first, more]) = spot.rising {
             return self.to.put_each(spot.at, spot.more[0], offsets, first, more);
         }
         for offset in offsets {

@@ -134,6 +134,13 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         pad(self.tile.cells, R::EMPTY, block, at, n.next_multiple_of(L::N));
     }
 
+    fn repeat(&mut self, block: &Block, columns: [usize; 3], width: usize) {
+        // The walk does not ask for it elsewhere.
+        if const { R::REPEATS && !R::PADS } {
+            repeat::<T, R>(&mut self.tile, block, columns, width);
+        }
+    }
+
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32) {
         if const { tuned::<T, L, R>() } {
             match taps {
@@ -641,6 +648,32 @@ fn pad<C: Copy>(cells: &mut [C], empty: C, block: &Block, at: usize, n: usize) {
             hidden(0);
         }
     });
+}
+
+/// Copies real columns to those before and after them that are not.
+#[inline(never)]
+fn repeat<T: Element, R: Reducer<T>>(
+    tile: &mut Tile<'_, R::Cell, R::Side>,
+    block: &Block,
+    [lead, real, columns]: [usize; 3],
+    width: usize,
+) {
+    let (end, first) = (lead + real, |run: [usize; 2]| run[0] * block.to[0] + run[1] * block.to[1]);
+    for column in (0..lead).chain(end..columns) {
+        let nearest = column.max(lead).min(end - 1);
+        let before = (nearest as u32).wrapping_sub(column as u32);
+        for i in 0..width {
+            each_run!(block.count, |run| {
+                let (from, to) = (first(run) + nearest * width + i, first(run) + column * width + i);
+                move_cell(tile.cells, from, to);
+                if let Some(side) = tile.side.get(from).copied()
+                    && let Some(to) = tile.side.get_mut(to)
+                {
+                    *to = R::before(side, before);
+                }
+            });
+        }
+    }
 }
 
 /// Copies a cell to another one.

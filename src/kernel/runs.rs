@@ -101,6 +101,8 @@ pub(super) trait Passes: Fill {
     fn fold_each(&mut self, runs: &Elements, lines: usize, slices: Line);
     /// Writes at least `n` cells that merge without a trace, from cell `at` on, in each run of a block.
     fn pad(&mut self, block: &Block, at: usize, n: usize);
+    /// Fills what is not real of the columns of each row of a block (those before, the real ones, and all) with the nearest real one.
+    fn repeat(&mut self, block: &Block, columns: [usize; 3], width: usize);
     /// Folds columns of the tile, the first `len` of them, each into the first of its window; `dilation` columns of the input are
     /// from one tap to the next.
     fn fold_in_place(&mut self, len: usize, taps: usize, apart: usize, dilation: u32);

@@ -313,6 +313,10 @@ impl Part<'_> {
         if self.shape.short {
             self.pad(passes, true);
         }
+        if self.repeats() {
+            let (columns, _) = self.extents();
+            passes.repeat(&self.tile_block(), columns, self.width());
+        }
         // Rows that share their divisor go together; but nothing is written beside results that there are not.
         let all_have_results = !self.traits.beside || !self.job.axes[1].may_be_empty();
         let one = self.shape.flat || all_have_results && (!self.traits.divides || self.has_constant_divisor());
@@ -453,6 +457,21 @@ impl Part<'_> {
         extents(&self.job.axes[2], &self.cols)
     }
 
+    /// The rows of the tile.
+    fn tile_block(&self) -> Block {
+        Block { count: [self.planes(), self.rows.len()], from: [0; 2], to: [self.plane_pitch(), self.shape.pitch] }
+    }
+
+    /// Whether a column at the border stands for those past it, as nothing else may: all windows there have it.
+    fn repeats(&self) -> bool {
+        let cols = &self.job.axes[2];
+        self.traits.repeats
+            && !self.traits.pads
+            && cols.dilation == 1
+            && !cols.may_be_empty()
+            && self.inside() != self.cols
+    }
+
     /// Folds the lines of rows that have as many.
     #[inline(never)]
     fn fold(&self, passes: &mut dyn Passes, rows: Range<usize>) {
@@ -520,9 +539,7 @@ impl Part<'_> {
             return passes.pad(&Block::ONE, 0, self.planes() * self.plane_pitch());
         }
         let ([lead, real, columns], _) = self.extents();
-        let count = [self.planes(), self.rows.len()];
-        let block = Block { count, from: [0; 2], to: [self.plane_pitch(), self.shape.pitch] };
-        let width = self.width();
+        let (block, width) = (self.tile_block(), self.width());
         if !after && lead > 0 {
             passes.pad(&block, 0, lead * width);
         }
@@ -586,7 +603,7 @@ impl Part<'_> {
     /// because each has a divisor of its own.
     fn are_clipped(&self) -> bool {
         let own_divisor = self.traits.divides && !self.has_constant_divisor() && !self.has_edges();
-        self.inside() != self.cols && (!self.traits.pads || own_divisor)
+        self.inside() != self.cols && (!self.traits.pads && !self.repeats() || own_divisor)
     }
 
     /// Whether each output of a row is divided by what is found in a row of numbers.
