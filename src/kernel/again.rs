@@ -17,7 +17,7 @@ enum Call {
     FoldInPlace([usize; 3], u32),
     Compact([usize; 3], usize, usize),
     Results(Outputs),
-    Planes(Elements, usize, Line, Outputs),
+    Planes(Elements, Outputs),
     Halve(Elements, Outputs),
     Fill([usize; 3]),
 }
@@ -31,16 +31,15 @@ pub(super) struct Shift {
 }
 
 impl Shift {
-    fn elements(&self, runs: &Elements) -> Elements {
-        Elements { from: runs.from.wrapping_add(self.from), ..*runs }
+    fn elements(&self, runs: &mut Elements) {
+        runs.from = runs.from.wrapping_add(self.from);
     }
 
-    fn outputs(&self, outputs: &Outputs) -> Outputs {
-        let mut shifted = Outputs { to: outputs.to.wrapping_add(self.to), ..*outputs };
-        for (cell, more) in shifted.place.cell.iter_mut().zip(self.cells) {
+    fn outputs(&self, outputs: &mut Outputs) {
+        outputs.to = outputs.to.wrapping_add(self.to);
+        for (cell, more) in outputs.place.cell.iter_mut().zip(self.cells) {
             *cell = cell.wrapping_add(more);
         }
-        shifted
     }
 }
 
@@ -61,31 +60,48 @@ impl Calls {
         self.n = 0;
     }
 
-    /// Does them for another part; `false` if there are none, or if it reads past the end of the input: then nothing of it is written.
+    /// Does them for a part that starts further on than the last one that they were done for. `false` if there are none, or if it reads past
+    /// the end of the input: then nothing is written to the output.
     #[inline(never)]
-    pub(super) fn again(&self, passes: &mut dyn Passes, shift: &Shift) -> bool {
-        let Some(calls) = self.calls.get(..self.n) else { return false };
-        for call in calls {
+    pub(super) fn again(&mut self, passes: &mut dyn Passes, shift: &Shift) -> bool {
+        let Some(calls) = self.calls.get_mut(..self.n) else { return false };
+        for call in &mut *calls {
             match call {
                 Some(Call::Fold(runs, lines, slices)) => {
-                    let folded = passes.fold(&shift.elements(runs), *lines, *slices);
+                    shift.elements(runs);
+                    let folded = passes.fold(runs, *lines, *slices);
                     if !folded {
                         return false;
                     }
                 }
-                Some(Call::FoldEach(runs, lines, slices)) => passes.fold_each(&shift.elements(runs), *lines, *slices),
+                Some(Call::FoldEach(runs, lines, slices)) => {
+                    shift.elements(runs);
+                    passes.fold_each(runs, *lines, *slices);
+                }
                 Some(Call::Pad(block, at, n)) => passes.pad(block, *at, *n),
                 Some(Call::Repeat(block, columns, width)) => passes.repeat(block, *columns, *width),
                 Some(Call::FoldInPlace([len, taps, apart], dilation)) => {
                     passes.fold_in_place(*len, *taps, *apart, *dilation);
                 }
                 Some(Call::Compact(rows, skip, width)) => passes.compact(*rows, *skip, *width),
-                Some(Call::Results(outputs)) => passes.results(&shift.outputs(outputs)),
-                Some(Call::Planes(runs, lines, slices, outputs)) => {
-                    passes.planes(&shift.elements(runs), *lines, *slices, &shift.outputs(outputs));
+                Some(Call::Results(outputs)) => {
+                    shift.outputs(outputs);
+                    passes.results(outputs);
                 }
-                Some(Call::Halve(runs, outputs)) => passes.halve(&shift.elements(runs), &shift.outputs(outputs)),
-                Some(Call::Fill([to, step, n])) => passes.fill(to.wrapping_add(shift.to), *step, *n),
+                Some(Call::Planes(runs, outputs)) => {
+                    shift.elements(runs);
+                    shift.outputs(outputs);
+                    passes.planes(runs, outputs);
+                }
+                Some(Call::Halve(runs, outputs)) => {
+                    shift.elements(runs);
+                    shift.outputs(outputs);
+                    passes.halve(runs, outputs);
+                }
+                Some(Call::Fill([to, step, n])) => {
+                    *to = to.wrapping_add(shift.to);
+                    passes.fill(*to, *step, *n);
+                }
                 None => {}
             }
         }
@@ -148,9 +164,9 @@ impl Passes for Keeping<'_> {
         self.passes.results(outputs);
     }
 
-    fn planes(&mut self, runs: &Elements, lines: usize, slices: Line, outputs: &Outputs) {
-        self.keep(Call::Planes(*runs, lines, slices, *outputs));
-        self.passes.planes(runs, lines, slices, outputs);
+    fn planes(&mut self, runs: &Elements, outputs: &Outputs) {
+        self.keep(Call::Planes(*runs, *outputs));
+        self.passes.planes(runs, outputs);
     }
 
     fn halve(&mut self, runs: &Elements, outputs: &Outputs) {

@@ -13,7 +13,7 @@
 //! what it uses within its lanes: what lies behind a reference would be read again for each vector.
 
 use super::lines::{Line, lift, merge, vectors};
-use super::narrow::MOST;
+use super::narrow::AT_ONCE;
 use super::patches::Patches;
 use super::runs::{Elements, Fill, Outputs, Passes};
 use super::tile::Traits;
@@ -178,13 +178,10 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L> + Reduce<T, T::One>> Passes for Pa
         }
     }
 
-    fn planes(&mut self, runs: &Elements, lines: usize, slices: Line, outputs: &Outputs) {
+    fn planes(&mut self, runs: &Elements, outputs: &Outputs) {
         // The walk does not ask for it elsewhere.
         if const { has_narrow::<T, L, R>() } {
-            match [slices.count, lines, runs.len] {
-                [1, 7, 7] => self.planes::<7>(runs, lines, slices, outputs),
-                _ => self.planes::<0>(runs, lines, slices, outputs),
-            };
+            self.narrow(runs, outputs);
         }
     }
 
@@ -239,9 +236,9 @@ const fn has_patches<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
     tuned::<T, L, R>() && (R::REPEATS || <L::Sum as Register<L>>::REGISTERS == 1)
 }
 
-/// Whether narrow planes are transposed: where vectors are few, and nothing goes beside the results.
+/// Whether narrow planes are transposed: where vectors are of as many lanes, and nothing goes beside the results.
 const fn has_narrow<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
-    tuned::<T, L, R>() && L::N <= MOST && !R::HAS_SIDE
+    tuned::<T, L, R>() && L::N == AT_ONCE && !R::HAS_SIDE
 }
 
 /// Whether results are whole vectors in memory.

@@ -111,8 +111,8 @@ pub(super) trait Passes: Fill {
     fn compact(&mut self, rows: [usize; 3], skip: usize, width: usize);
     /// Folds the columns of windows, and writes the results.
     fn results(&mut self, outputs: &Outputs);
-    /// Pools planes that are one window each, no wider than a vector and as many as it has lanes.
-    fn planes(&mut self, runs: &Elements, lines: usize, slices: Line, outputs: &Outputs);
+    /// Pools planes of seven rows and columns that are one window each; at least a vector of them.
+    fn planes(&mut self, runs: &Elements, outputs: &Outputs);
     /// Pools windows of two columns, which do not overlap, and of two lines, straight from these; at least a vector of outputs.
     fn halve(&mut self, runs: &Elements, outputs: &Outputs);
 }

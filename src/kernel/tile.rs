@@ -20,6 +20,7 @@
 
 use super::again::{Calls, Keeping, Shift};
 use super::lines::Line;
+use super::narrow::SIDE;
 use super::passes::COUNTS;
 use super::runs::{Alike, Elements, Outputs, Passes, clamp, taps_or_fill};
 use super::{Job, Lines, Place};
@@ -211,7 +212,8 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
     // What merges without a trace is in all of the tile at first.
     let mut padded = true;
     // Parts that hold all rows and columns differ in where they start only.
-    let are_alike = shape.rows >= rows.output && shape.outputs >= cols.output && channels > shape.channels();
+    let are_many = channels > shape.channels() || job.from.shape.batch > 1;
+    let are_alike = are_many && shape.rows >= rows.output && shape.outputs >= cols.output;
     let mut kept = are_alike.then(Kept::new);
     for n in 0..job.from.shape.batch {
         for z in 0..depth.output {
@@ -246,7 +248,7 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
 /// What was done for a part, to be done again for others.
 struct Kept {
     calls: Calls,
-    /// Of which part, how many channels that had, and whether the padding was in the tile before and after.
+    /// For which part last, how many channels that had, and whether the padding was in the tile before and after.
     of: Option<([usize; 3], usize, bool)>,
 }
 
@@ -268,6 +270,7 @@ impl Kept {
                 to: to.at(n, c, [0; 3]).wrapping_sub(to.at(m, d, [0; 3])),
             };
             if self.calls.again(passes, &shift) {
+                self.of = Some((part.first, step, had));
                 return padded;
             }
         }
@@ -350,11 +353,12 @@ impl Part<'_> {
         may && dense && self.width() == 1 && self.inside().len() * rows >= traits.lanes
     }
 
-    /// Whether each window is a plane that a vector is as wide as, and there is a vector of them.
+    /// Whether each window is a narrow plane, and there is a vector of them.
     fn is_narrow(&self) -> bool {
-        let ([_, rows, cols], lanes) = (&self.job.axes, self.traits.lanes);
-        let is_one = rows.output == 1 && cols.output == 1 && cols.dilation == 1 && cols.kernel <= lanes;
-        self.traits.narrow && self.shape.flat && is_one && self.step >= lanes && self.job.from.strides.spatial[2] == 1
+        let axes = &self.job.axes;
+        let is_one = axes.iter().all(|axis| axis.output == 1) && axes[2].dilation == 1;
+        let fits = axes.each_ref().map(|axis| axis.kernel) == [1, SIDE, SIDE] && self.step >= self.traits.lanes;
+        self.traits.narrow && self.shape.flat && is_one && fits && self.job.from.strides.spatial[2] == 1
     }
 
     /// Pools windows that need no tile.
@@ -365,7 +369,7 @@ impl Part<'_> {
         let lines = Lines::of(self.job, [n, c], self.taps(self.rows.start));
         let (runs, outputs) = (self.elements(&self.rows, &lines), self.outputs(&block, &run));
         if self.is_narrow() {
-            return passes.planes(&runs, lines.rows.count, lines.depth, &outputs);
+            return passes.planes(&runs, &outputs);
         }
         // Written where the outputs are.
         passes.halve(&Elements { block: Block { to: block.to, ..runs.block }, ..runs }, &outputs);
