@@ -147,3 +147,48 @@ macro_rules! one_by_one {
     )*};
 }
 pub(super) use one_by_one;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every `f16` and `bf16`, and around each boundary between two of them, against the crate of that name.
+    fn convert_as_half_does<L: Convert<f16> + Convert<bf16>>(lanes: L) {
+        // What a vector does in its last lane.
+        fn wide<H: Element, L: Convert<H>>(lanes: L, x: H) -> f32 {
+            let mut array = <<L as Lanes<f32>>::V as Register<L>>::Array::zeroed();
+            Widened::<L, H>::splat(lanes, x).0.store(lanes, &mut array);
+            array.as_ref()[<L as Lanes<f32>>::N - 1]
+        }
+        fn narrow<H: Element, L: Convert<H>>(lanes: L, x: f32) -> H {
+            let mut array = <L as Convert<H>>::Array::zeroed();
+            Convert::<H>::narrow(lanes, F32::<L>::splat(lanes, x), &mut array);
+            array.as_ref()[<L as Lanes<f32>>::N - 1]
+        }
+        for bits in 0..=u16::MAX {
+            let (a, b) = (f16::from_bits(bits), bf16::from_bits(bits));
+            for (ours, theirs) in [(wide(lanes, a), a.to_f32()), (wide(lanes, b), b.to_f32())] {
+                assert!(ours.to_bits() == theirs.to_bits() || (ours.is_nan() && theirs.is_nan()), "{bits:#x}");
+                for step in [-0x1001, -0x1000, -0xfff, -1, 0, 1, 0xfff, 0x1000, 0x1001, 0x7fff, 0x8000, 0x8001] {
+                    let x = f32::from_bits(theirs.to_bits().wrapping_add_signed(step));
+                    let (h, b): (f16, bf16) = (narrow(lanes, x), narrow(lanes, x));
+                    assert!(h == f16::from_f32(x) || (h.is_nan() && x.is_nan()), "{x:e} {h}");
+                    assert!(b == bf16::from_f32(x) || (b.is_nan() && x.is_nan()), "{x:e} {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn conversions_are_those_of_half() {
+        convert_as_half_does(crate::lanes::Portable);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = crate::lanes::Avx2::detect() {
+            convert_as_half_does(lanes);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = crate::lanes::Avx512::detect() {
+            convert_as_half_does(lanes);
+        }
+    }
+}
