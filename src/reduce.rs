@@ -8,7 +8,7 @@
 
 use crate::access::Reader;
 use crate::element::{Element, Float, Real};
-use crate::kernel::{Numbers, Place, Spot};
+use crate::kernel::{Numbers, Place, Spot, Spots};
 use crate::lanes::{Array, IndexArray, Lanes, Register, SumArray, hidden};
 use bytemuck::Pod;
 use core::marker::PhantomData;
@@ -60,10 +60,11 @@ pub(crate) trait Reducer<T: Element>: Copy {
         side
     }
 
-    /// Where goes what is written beside the results from an output on.
+    /// Where goes what is written beside the results of runs, the first of which is at a place, of which there are so many along two of its
+    /// axes.
     #[inline(always)]
-    fn spot(_beside: &Self::Beside, _place: Place) -> Spot {
-        Spot::default()
+    fn spots(_beside: &Self::Beside, _place: Place, _axes: [usize; 2], _count: [usize; 2]) -> Spots {
+        Spots::default()
     }
 }
 
@@ -592,8 +593,8 @@ impl<'n, T: Element> Reducer<T> for Pick<'n, T> {
     }
 
     #[inline(always)]
-    fn spot(beside: &Numbers<'n>, place: Place) -> Spot {
-        beside.spot(place)
+    fn spots(beside: &Numbers<'n>, place: Place, axes: [usize; 2], count: [usize; 2]) -> Spots {
+        beside.spots(place, axes, count)
     }
 }
 

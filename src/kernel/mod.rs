@@ -36,7 +36,7 @@ pub(crate) mod wide;
 mod windows;
 
 use lines::Lines;
-pub(crate) use numbers::{Numbering, Numbers, Place, Spot};
+pub(crate) use numbers::{Numbering, Numbers, Place, Spot, Spots};
 use patches::Border;
 
 use crate::access::{Scratch, Writer, scatter_slice};

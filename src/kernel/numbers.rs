@@ -58,10 +58,53 @@ impl Spot {
     }
 }
 
+/// The spots of runs along two axes.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Spots {
+    first: Spot,
+    /// From one run to the next along each axis: how much more the place, the plane, the start, and what is added are.
+    steps: [[usize; 4]; 2],
+}
+
+impl Spots {
+    /// That of a run.
+    #[inline(always)]
+    pub(crate) fn run(&self, run: [usize; 2]) -> Spot {
+        let mut spot = self.first;
+        for (n, [at, plane, start, first]) in run.into_iter().zip(self.steps) {
+            let more = |from: usize, step: usize| from.wrapping_add(n.wrapping_mul(step));
+            (spot.at, spot.plane, spot.start) = (more(spot.at, at), more(spot.plane, plane), more(spot.start, start));
+            spot.rising = spot.rising.map(|[before, each]| [more(before, first), each]);
+        }
+        spot
+    }
+}
+
 impl Numbers<'_> {
+    /// Where the numbers of runs go, the first of which is at a place, of which there are so many along two of its axes. Bins are never
+    /// several of a run.
+    #[inline(never)]
+    pub(crate) fn spots(&self, place: Place, axes: [usize; 2], count: [usize; 2]) -> Spots {
+        let first = self.spot(place);
+        let mut steps = [[0; 4]; 2];
+        for ((axis, n), step) in axes.into_iter().zip(count).zip(&mut steps) {
+            let mut next = place;
+            if let Some(cell) = next.cell.get_mut(axis)
+                && n > 1
+            {
+                *cell += 1;
+                let (next, added) = (self.spot(next), |spot: &Spot| spot.rising.map_or(0, |[first, _]| first));
+                let from = [first.at, first.plane, first.start, added(&first)];
+                let to = [next.at, next.plane, next.start, added(&next)];
+                *step = core::array::from_fn(|i| to[i].wrapping_sub(from[i]));
+            }
+        }
+        Spots { first, steps }
+    }
+
     /// Where the numbers from an output on go.
     #[inline(never)]
-    pub(crate) fn spot(&self, place: Place) -> Spot {
+    fn spot(&self, place: Place) -> Spot {
         let [n, c, z, y, x] = place.cell;
         let Layout { shape, strides } = self.layout;
         // Wraps for a window that starts in the padding; a cell of it does not.

@@ -484,8 +484,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut nothing = NOTHING;
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, &outputs, TAPS > 0)?;
                 let window = Window { lanes, reduce, first, dilation, many: TAPS == 0 };
+                let spots = R::spots(beside, outputs.place, outputs.axes, block.count);
                 each_run!(block.count, |run| {
-                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, spots.run(run));
                     each_tile!(len, L::N, to.wide::<L, R>(), twice true, |i, V| {
                         let acc = window.fold::<T, V>(from.column(i)?)?;
                         let by = by.at::<V>(lanes, i)?;
@@ -512,8 +513,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut nothing = NOTHING;
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
                 let window = Window { lanes, reduce, first, dilation, many: false };
+                let spots = R::spots(beside, outputs.place, outputs.axes, block.count);
                 each_run!(block.count, |run| {
-                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, spots.run(run));
                     each_tile!(len, L::N, 1, twice true, |i, V| {
                         let mut column = from.column(2 * i)?;
                         let acc = if TAPS == 2 && apart == 1 {
@@ -551,8 +553,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let mut nothing = NOTHING;
                 let mut to = RunsMut::new((self.work.output, &mut nothing), &block, outputs.to, [1, 0], len)?;
                 let ahead = size_of_val(data) > CACHED;
+                let spots = R::spots(beside, outputs.place, outputs.axes, block.count);
                 each_run!(block.count, |run| {
-                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, spots.run(run));
                     let (number, cells) = (runs.number_of(run), runs.cells);
                     each_tile!(len, L::N, L::TILE / 2, twice true, |i, V| {
                         let mut column = from.column::<[Array<T, L>; 2 * V], [(); 2 * V]>(2 * i)?;
@@ -599,8 +602,9 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let from = Runs::new((data, &NOTHING), &block, runs.from, [lines, runs.apart], reach)?;
                 let mut nothing = NOTHING;
                 let mut to = Results::new::<L>(self.work.output, &mut nothing, &outputs, ROWS > 0)?;
+                let spots = R::spots(beside, outputs.place, outputs.axes, block.count);
                 each_run!(block.count, |run| {
-                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, R::spot(beside, outputs.place_of(run)));
+                    let (from, mut to, spot) = (from.run(run)?, to.run(run)?, spots.run(run));
                     each_tile!(len, L::N, to.wide::<L, R>(), twice true, |i, V| {
                         let many = ROWS == 0;
                         let (mut at, mut number, mut x) = (i, runs.number_of(run), 0);

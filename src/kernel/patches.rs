@@ -103,6 +103,8 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                 let first = job.to.at(n, c, [z, rows.start, cols.start]);
                 let mut to = RunsMut::new(to, &Block::ONE, first, [1, 0], last.checked_add(channels)?)?;
                 let mut to = to.run([0; 2])?;
+                let first = Place { cell: [n, c, z, rows.start, cols.start], ..*place };
+                let spots = R::spots(beside, first, [3, 4], [rows.len(), cols.len()]);
                 each_few!(rows, DOWN, |y| {
                     let lines = array!(LINES, |l| row_axis.nearest(y + l));
                     let numbers = array!(LINES, |l| number.wrapping_add(lines[l].wrapping_mul(width) as u32));
@@ -113,7 +115,7 @@ impl<T: Element, L: Lanes<T>, R: Reduce<T, L>> Pass<'_, '_, '_, T, L, R> {
                         let end = starts[COLUMNS - 1].checked_add(channels)?;
                         let patch = RowsReader::<T, LINES>::new(data, end, |l| corner + lines[l] * row_step)?;
                         let to_corner = (y - rows.start) * to_row + (x - cols.start) * to_col;
-                        let spots = array!(ACROSS, |w| R::spot(beside, Place { cell: [n, c, z, y, x + w], ..*place }));
+                        let spots = array!(ACROSS, |w| spots.run([y - rows.start, x + w - cols.start]));
                         let mut next = 0;
                         while next < channels {
                             // The last vector overlaps its neighbour rather than leave a tail.
