@@ -4,7 +4,7 @@
 
 use crate::element::{Element, Float};
 use crate::kernel::{self, Numbers, Work};
-use crate::lanes::{self, Lanes, Portable, Read, Scalar};
+use crate::lanes::{self, Lanes, Pair, Portable, Read, Scalar};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
 use crate::reduce::{Bounds, Max, Mean, Norm, Pick};
@@ -136,15 +136,6 @@ pub trait FloatKernels: Element {
     fn norm_best(work: &mut Work<'_, Self>, norm: Norm<Self::Sum>);
     /// The same on chosen lanes.
     fn norm_on(isa: Isa, work: &mut Work<'_, Self>, norm: Norm<Self::Sum>);
-}
-
-/// Lanes of a spatial operation: of channels side by side, and of all else, whose runs may be short.
-#[derive(Clone, Copy)]
-pub(crate) struct Pair<W, L> {
-    /// For channels side by side.
-    pub(crate) wide: W,
-    /// For all else.
-    pub(crate) lanes: L,
 }
 
 fn max<T: Element, W: Lanes<T>, L: Lanes<T>>(pair: Pair<W, L>, work: &mut Work<'_, T>, bounds: Bounds<T>) {

@@ -8,8 +8,9 @@
 //!   ...                            ...                    ...
 //! ```
 
+use super::divisors::by;
 use super::lines::{Line, Lines, fold};
-use super::passes::{Pass, by, fold_slices};
+use super::passes::{Pass, fold_slices};
 use super::runs::{Elements, Outputs};
 use crate::access::{Block, EndReader, NOTHING, Runs, Writer};
 use crate::element::Element;

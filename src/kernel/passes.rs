@@ -12,25 +12,22 @@
 //! Numbers that are common (two or three lines, or columns) are constants of a loop; others share one. Each function makes its own copies of
 //! what it uses within its lanes: what lies behind a reference would be read again for each vector.
 
+use super::Work;
+use super::divisors::{COUNTS, Divisors, by, has_counts};
 use super::lines::{Line, lift, merge, vectors};
 use super::narrow::AT_ONCE;
 use super::patches::Patches;
 use super::runs::{Elements, Fill, Outputs, Passes};
 use super::tile::Traits;
 use super::windows::{Direct, Windows};
-use super::{Job, Work};
-use crate::access::{Block, Column, NOTHING, Reader, Run, RunMut, Runs, RunsMut, scatter_slice};
+use crate::access::{Block, Column, NOTHING, Run, RunMut, Runs, RunsMut, scatter_slice};
 use crate::element::Element;
-use crate::lanes::{Array, Cache, LINE, Lanes, Register, SumArray, array, hidden, prefetch};
+use crate::lanes::{Array, Cache, LINE, Lanes, Register, array, hidden, prefetch};
 use crate::reduce::{Reduce, Reducer, Tile};
 use bytemuck::Zeroable;
-use core::marker::PhantomData;
 
 /// Most vectors side by side.
-const WIDE: usize = 4;
-
-/// Most outputs of a row that are divided by numbers of their own.
-pub(super) const COUNTS: usize = 256;
+pub(super) const WIDE: usize = 4;
 
 /// Bytes of an input from which on it is asked for ahead: it is not in the caches that are near.
 const CACHED: usize = 1 << 20;
@@ -322,12 +319,6 @@ fn fold_each<T: Element, R: Reduce<T, T::One>>(
             write::<T, T::One, R, 1>(one, reduce, acc, to.get());
         }
     });
-}
-
-/// The divisor of results; any, where nothing is divided.
-#[inline(always)]
-fn divisor<T: Element, R: Reducer<T>>(job: &Job, outputs: &Outputs) -> T::Divisor {
-    if R::DIVIDES { T::divisor(&job.finish, outputs.count, outputs.real) } else { T::Divisor::default() }
 }
 
 /// `V` vectors of cells from each run of a tile.
@@ -847,64 +838,5 @@ fn store<T: Element, L: Lanes<T>, const V: usize>(
 ) {
     for v in 0..V {
         results[v].store(lanes, &mut arrays[v]);
-    }
-}
-
-/// What sums are divided by, the same in each lane.
-#[inline(always)]
-pub(super) fn by<T: Element, L: Lanes<T>, R: Reducer<T>>(lanes: L, job: &Job, outputs: &Outputs) -> L::By {
-    lanes.by(divisor::<T, R>(job, outputs))
-}
-
-/// What the sums of a run are divided by: all by the same, or each by a number of its own.
-struct Divisors<'d, T: Element, L: Lanes<T>, R> {
-    same: L::By,
-    /// One for each output; or as many as one tile has, if all are the same.
-    each: &'d [T::Sum],
-    reducer: PhantomData<R>,
-}
-
-impl<'d, T: Element, L: Lanes<T>, R: Reducer<T>> Divisors<'d, T, L, R> {
-    #[inline(always)]
-    fn new(lanes: L, job: &Job, outputs: &Outputs, counts: &'d mut [T::Sum; COUNTS]) -> Option<Self> {
-        let same = by::<T, L, R>(lanes, job, outputs);
-        let mut each: &[T::Sum] = &[];
-        if const { has_counts::<T, L, R>() } {
-            // Of a row that is shorter than a vector too, which is read past its end.
-            let n = if outputs.edges.is_some() { outputs.len.max(L::N) } else { WIDE * L::N };
-            let counts = counts.get_mut(..n)?;
-            count_each::<T>(job, outputs, counts);
-            each = counts;
-        }
-        Some(Self { same, each, reducer: PhantomData })
-    }
-
-    /// Those of the vectors from output `i` on.
-    #[inline(always)]
-    fn at<const V: usize>(&self, lanes: L, i: usize) -> Option<[L::By; V]> {
-        if const { !has_counts::<T, L, R>() } {
-            return Some([self.same; V]);
-        }
-        let counts = Reader::<T::Sum, [SumArray<T, L>; V]>::new(self.each)?.nearest(i);
-        Some(array!(V, |v| lanes.by_each(&counts[v])?))
-    }
-}
-
-/// Whether outputs of a row may have divisors of their own.
-const fn has_counts<T: Element, L: Lanes<T>, R: Reducer<T>>() -> bool {
-    R::DIVIDES && T::HAS_NAN && L::N > 1
-}
-
-/// What the windows of a row are divided by, or of any row if that is the same for all.
-#[inline(never)]
-fn count_each<T: Element>(job: &Job, outputs: &Outputs, counts: &mut [T::Sum]) {
-    let Some(rows) = outputs.edges else { return counts.fill(T::count(outputs.count)) };
-    let (cols, inside) = (&job.axes[2], job.axes[2].interior());
-    let of = |x| T::count(job.divisor.along(cols, cols.outlined_taps(x)).wrapping_mul(rows) as isize);
-    counts.fill(of(inside.start.min(cols.output - 1)));
-    for x in (0..inside.start).chain(inside.end..cols.output) {
-        if let Some(to) = counts.get_mut(x) {
-            *to = of(x);
-        }
     }
 }

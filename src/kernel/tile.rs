@@ -19,9 +19,9 @@
 //! at once as the tile holds.
 
 use super::again::{Calls, Keeping, Shift};
+use super::divisors::COUNTS;
 use super::lines::Line;
 use super::narrow::SIDE;
-use super::passes::COUNTS;
 use super::runs::{Alike, Elements, Outputs, Passes, clamp, taps_or_fill};
 use super::{Job, Lines, Place};
 use crate::access::{Block, SCRATCH};

@@ -241,6 +241,15 @@ pub trait Lanes<T: Element>: Instructions {
     }
 }
 
+/// Lanes of a spatial operation: of channels side by side, and of all else, whose runs may be short.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<W, L> {
+    /// For channels side by side.
+    pub(crate) wide: W,
+    /// For all else.
+    pub(crate) lanes: L,
+}
+
 /// Whether `y` is to be picked rather than `x`, which comes first unless `y` is `later`.
 #[inline(always)]
 #[expect(clippy::eq_op, reason = "only NaN differs from itself")]
