@@ -405,11 +405,11 @@ impl Axis {
 
     /// Whether there may be a window without a real tap.
     pub(crate) const fn may_be_empty(&self) -> bool {
-        // None of those that are all inside; and of taps side by side some are real, unless the first window ends before the input, or the last one starts after it.
+        // None of those that are all inside, as bins are. Of taps side by side some are real, unless the first window ends before the input, or
+        // the last one starts after it.
         let is_before = self.kernel <= self.pad_start;
         let are_inside = self.inside[1] - self.inside[0] == self.output;
         !are_inside
-            && !self.bins
             && (self.dilation > 1 || is_before || (self.output - 1) * self.stride >= self.pad_start + self.input)
     }
 

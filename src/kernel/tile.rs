@@ -222,7 +222,7 @@ pub(super) fn walk(job: &Job, traits: &Traits, shape: &Shape, passes: &mut dyn P
             while next < channels {
                 // The last channels overlap their neighbours rather than leave a tail.
                 let c = if shape.together { next.min(channels - shape.width) } else { next };
-                let step = if shape.together { shape.width } else { shape.planes.min(channels - c) };
+                let step = shape.channels().min(channels - c);
                 let mut y = 0;
                 while y < rows.output {
                     let y_end = rows.output.min(y + shape.rows);

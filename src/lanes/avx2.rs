@@ -2,6 +2,8 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
+#[cfg(feature = "half")]
+use super::x86::convert;
 use super::x86::{codes, few, float, integer, register, safe};
 use super::{Indices, Instructions, Lanes, Read, Register, array, composite, few_like_many};
 use crate::round::Ratio;
@@ -308,35 +310,9 @@ fn read_u8(codes: [u8; 8], zero_point: i32) -> __m256 {
 }
 
 #[cfg(feature = "half")]
-impl Convert<half::f16> for Avx2 {
-    type Array = [half::f16; 8];
-
-    #[inline(always)]
-    fn widen(self, from: &[half::f16; 8]) -> F32x8 {
-        let bits: __m128i = bytemuck::must_cast(*from);
-        F32x8(safe!(widen_f16(bits)))
-    }
-
-    #[inline(always)]
-    fn narrow(self, v: F32x8, to: &mut [half::f16; 8]) {
-        *to = bytemuck::must_cast(safe!(narrow_f16(v.0)));
-    }
-}
-
-#[cfg(feature = "half")]
-impl Convert<half::bf16> for Avx2 {
-    type Array = [half::bf16; 8];
-
-    #[inline(always)]
-    fn widen(self, from: &[half::bf16; 8]) -> F32x8 {
-        let bits: __m128i = bytemuck::must_cast(*from);
-        F32x8(safe!(widen_bf16(bits)))
-    }
-
-    #[inline(always)]
-    fn narrow(self, v: F32x8, to: &mut [half::bf16; 8]) {
-        *to = bytemuck::must_cast(safe!(narrow_bf16(v.0)));
-    }
+convert! {
+    Avx2: F32x8, 8, half::f16 as __m128i, widen_f16, narrow_f16;
+    Avx2: F32x8, 8, half::bf16 as __m128i, widen_bf16, narrow_bf16;
 }
 
 #[cfg(feature = "half")]

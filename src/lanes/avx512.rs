@@ -2,6 +2,8 @@
 
 #[cfg(feature = "half")]
 use super::half::Convert;
+#[cfg(feature = "half")]
+use super::x86::convert;
 use super::x86::{codes, few, float, integer, register, safe};
 use super::{Avx2, Indices, Instructions, Lanes, Read, Register, array, composite, few_like_many};
 use crate::round::Ratio;
@@ -315,35 +317,19 @@ fn read_u8(codes: [u8; 16], zero_point: i32) -> __m512 {
 }
 
 #[cfg(feature = "half")]
-impl Convert<half::f16> for Avx512 {
-    type Array = [half::f16; 16];
-
-    #[inline(always)]
-    fn widen(self, from: &[half::f16; 16]) -> F32x16 {
-        let bits: __m256i = bytemuck::must_cast(*from);
-        F32x16(safe!(_mm512_cvtph_ps(bits)))
-    }
-
-    #[inline(always)]
-    fn narrow(self, v: F32x16, to: &mut [half::f16; 16]) {
-        *to = bytemuck::must_cast(safe!(_mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(v.0)));
-    }
+convert! {
+    Avx512: F32x16, 16, half::f16 as __m256i, widen_f16, narrow_f16;
+    Avx512: F32x16, 16, half::bf16 as __m256i, widen_bf16, narrow_bf16;
 }
 
 #[cfg(feature = "half")]
-impl Convert<half::bf16> for Avx512 {
-    type Array = [half::bf16; 16];
+use _mm512_cvtph_ps as widen_f16;
 
-    #[inline(always)]
-    fn widen(self, from: &[half::bf16; 16]) -> F32x16 {
-        let bits: __m256i = bytemuck::must_cast(*from);
-        F32x16(safe!(widen_bf16(bits)))
-    }
-
-    #[inline(always)]
-    fn narrow(self, v: F32x16, to: &mut [half::bf16; 16]) {
-        *to = bytemuck::must_cast(safe!(narrow_bf16(v.0)));
-    }
+#[cfg(feature = "half")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn narrow_f16(v: __m512) -> __m256i {
+    _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(v)
 }
 
 #[cfg(feature = "half")]

@@ -259,3 +259,26 @@ macro_rules! codes {
     )*};
 }
 pub(super) use codes;
+
+/// Floats of 16 bits: `$widen` and `$narrow` take and give their `$Bits`.
+#[cfg(feature = "half")]
+macro_rules! convert {
+    ($($L:ty: $V:ident, $n:literal, $H:ty as $Bits:ty, $widen:ident, $narrow:ident;)*) => {$(
+        impl Convert<$H> for $L {
+            type Array = [$H; $n];
+
+            #[inline(always)]
+            fn widen(self, from: &[$H; $n]) -> $V {
+                let bits: $Bits = bytemuck::must_cast(*from);
+                $V(safe!($widen(bits)))
+            }
+
+            #[inline(always)]
+            fn narrow(self, v: $V, to: &mut [$H; $n]) {
+                *to = bytemuck::must_cast(safe!($narrow(v.0)));
+            }
+        }
+    )*};
+}
+#[cfg(feature = "half")]
+pub(super) use convert;
